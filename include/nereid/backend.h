@@ -1,0 +1,145 @@
+#pragma once
+
+// What a backend author implements. A backend is a shared library that exports one C function,
+// NereidBackendModule(), usually through NEREID_BACKEND_MODULE below. docs/backends.md walks through
+// one; examples/backend_template is a complete project.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "nereid/batch.h"
+#include "nereid/model_config.h"
+
+namespace nereid {
+
+// A module built against another major version is refused. The minor version grows when something
+// is added that older modules can do without.
+inline constexpr uint32_t kBackendApiMajor = 1;
+inline constexpr uint32_t kBackendApiMinor = 0;
+
+// Settings by name: `--backend-config=<backend>,<name>=<value>`, global ones already overlaid.
+using BackendSettings = std::map<std::string, std::string>;
+
+struct BackendContext {
+  std::string name;       // what models write in `backend:`
+  std::string directory;  // where the module was found
+  BackendSettings settings;
+};
+
+enum class InstanceKind : uint8_t { kCpu, kGpu, kModel };
+
+// A model version that is being loaded.
+struct ModelContext {
+  std::string model_path;    // folder of the model
+  std::string version_path;  // folder of this version
+  int64_t version = 0;
+  // Completed, normalised and validated; during CompleteConfig() still what the user wrote.
+  std::shared_ptr<const ModelConfig> config;
+  std::vector<InstanceKind> instance_kinds;  // kinds of the instance groups that will be made
+};
+
+// What a backend adds to a configuration that leaves things out. Only what is set is considered.
+struct ConfigProposal {
+  std::optional<int64_t> max_batch_size;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  bool enable_dynamic_batching = false;
+  std::optional<bool> decoupled;
+};
+
+// Memory one model version will need when loaded, in bytes by place.
+struct MemoryEstimate {
+  struct Item {
+    MemoryPlace place;
+    uint64_t byte_size = 0;
+  };
+  std::vector<Item> items;
+};
+
+// One execution slot on one device, driven by one thread at a time: the worker that the server made
+// for it. CreateInstance(), Execute() and the destructor all run on that thread.
+class Instance {
+ public:
+  virtual ~Instance() = default;
+
+  // Runs the batch and answers its requests (see Batch). A non-OK status answers all requests that
+  // are still unanswered. Must not throw; what escapes is caught, answered as INTERNAL and logged.
+  virtual absl::Status Execute(Batch& batch) = 0;
+
+  // False once the instance can no longer serve (lost device): the server replaces it.
+  virtual bool Healthy() const { return true; }
+};
+
+struct InstanceContext {
+  std::string name;  // "<group>_<position>"
+  InstanceKind kind = InstanceKind::kCpu;
+  int device = 0;    // GPU ordinal for kGpu
+  int index = 0;     // position of this instance among all instances of the model
+  int stream_slot = 0;  // position among the instances on the same device
+  std::vector<std::string> profiles;
+};
+
+// A loaded model version: immutable state that its instances share. Any thread.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual absl::StatusOr<std::unique_ptr<Instance>> CreateInstance(
+      const InstanceContext& context) = 0;
+  // Bytes in use by the model and its instances now, by place; for statistics.
+  virtual MemoryEstimate MemoryUsage() const { return {}; }
+};
+
+// One per module and process. Any thread.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Looks at the model's files and proposes what the configuration leaves out. Called before
+  // LoadModel() when auto-completion is on.
+  virtual absl::StatusOr<ConfigProposal> CompleteConfig(const ModelContext& context);
+  // What LoadModel() and the instances will take. An empty estimate means "unknown".
+  virtual absl::StatusOr<MemoryEstimate> EstimateMemory(const ModelContext& context);
+  virtual absl::StatusOr<std::unique_ptr<Model>> LoadModel(const ModelContext& context) = 0;
+
+  // Instance group to use when the configuration names none: kind and count (0: the default).
+  struct PreferredGroup {
+    InstanceKind kind;
+    int count = 0;
+  };
+  virtual std::vector<PreferredGroup> PreferredGroups() const { return {}; }
+};
+
+// What a module exports. Plain C layout, so that it can be read before anything else is trusted.
+struct BackendModule {
+  uint32_t api_major;
+  uint32_t api_minor;
+  // Makes the backend. On failure returns nullptr and writes the reason to *status.
+  Backend* (*create)(const BackendContext& context, absl::Status* status);
+};
+
+using BackendModuleFunction = const BackendModule* (*)();
+inline constexpr char kBackendModuleSymbol[] = "NereidBackendModule";
+
+}  // namespace nereid
+
+// Exports class BACKEND, which has `static StatusOr<unique_ptr<BACKEND>> Create(const BackendContext&)`.
+#define NEREID_BACKEND_MODULE(BACKEND)                                                        \
+  extern "C" __attribute__((visibility("default"))) const ::nereid::BackendModule*            \
+  NereidBackendModule() {                                                                     \
+    static const ::nereid::BackendModule module = {                                           \
+        ::nereid::kBackendApiMajor, ::nereid::kBackendApiMinor,                               \
+        [](const ::nereid::BackendContext& context,                                           \
+           absl::Status* status) -> ::nereid::Backend* {                                      \
+          auto backend = BACKEND::Create(context);                                            \
+          *status = backend.status();                                                         \
+          return backend.ok() ? backend->release() : nullptr;                                 \
+        }};                                                                                   \
+    return &module;                                                                           \
+  }

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <sstream>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace nereid {
+
+enum class LogLevel : int { kError = 0, kWarning = 1, kInfo = 2, kVerbose = 3 };
+enum class LogFormat : int { kDefault, kIso8601 };
+
+// What is logged and where. The process has one log, on standard error unless `file` names a file.
+struct LogOptions {
+  bool info = true;
+  bool warning = true;
+  bool error = true;
+  int verbose_level = 0;  // 0: no verbose lines
+  LogFormat format = LogFormat::kDefault;
+  std::string file;  // empty: standard error
+};
+
+// Applies `options` to the process's log. Fails (changing nothing) when the file cannot be opened.
+// Any thread; a full disk loses lines, never the process.
+absl::Status ConfigureLog(const LogOptions& options);
+LogOptions CurrentLogOptions();
+
+namespace log_internal {
+extern std::atomic<int> enabled_mask;  // bit per LogLevel
+extern std::atomic<int> verbose_level;
+inline bool Enabled(LogLevel level, int verbosity) {
+  if (level == LogLevel::kVerbose) {
+    return verbose_level.load(std::memory_order_relaxed) >= verbosity;
+  }
+  return ((enabled_mask.load(std::memory_order_relaxed) >> static_cast<int>(level)) & 1) != 0;
+}
+
+// Collects one line and writes it when it goes out of scope.
+class Line {
+ public:
+  Line(LogLevel level, const char* file, int line) : level_(level), file_(file), line_(line) {}
+  ~Line();
+  std::ostream& stream() { return stream_; }
+
+ private:
+  LogLevel level_;
+  const char* file_;
+  int line_;
+  std::ostringstream stream_;
+};
+}  // namespace log_internal
+
+// Writes `text` as it is, without the line prefix: the start-up tables.
+void LogRaw(LogLevel level, const std::string& text);
+
+}  // namespace nereid
+
+// NLOG(Info) << "text"; the text is built only when the level is on.
+#define NLOG(level)                                                                \
+  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::k##level, 1)) {         \
+  } else                                                                           \
+    ::nereid::log_internal::Line(::nereid::LogLevel::k##level, __FILE__, __LINE__) \
+        .stream()
+
+// NVLOG(2) << "text": a verbose line of that verbosity.
+#define NVLOG(verbosity)                                                                 \
+  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::kVerbose, (verbosity))) {     \
+  } else                                                                                 \
+    ::nereid::log_internal::Line(::nereid::LogLevel::kVerbose, __FILE__, __LINE__).stream()

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "nereid/model_config.h"
+#include "nereid/request.h"
+
+namespace nereid {
+
+// Checks a request against the model and completes it: links inputs and requested outputs to their
+// specs, sets batch_size and config, turns request shapes into the shapes the backend sees (reshape).
+// Texts and order of the checks: the protocol's error catalogue. The status message carries no
+// request-id prefix for unknown tensor names and size overflows, and `[request id: <id>] ` otherwise.
+absl::Status ValidateRequest(const std::shared_ptr<const ModelConfig>& config, InferRequest& request);
+
+// "[request id: <id>] ", or with <id_unknown>.
+std::string RequestIdPrefix(const InferRequest& request);
+
+}  // namespace nereid
