@@ -1,0 +1,15 @@
+#pragma once
+
+#include "absl/status/status.h"
+
+namespace inference {
+class ModelConfig;
+}
+
+namespace nereid {
+
+// OK when this build has everything the model asks for. Otherwise UNIMPLEMENTED, naming the features:
+// a model is refused rather than served without one.
+absl::Status CheckSupported(const inference::ModelConfig& config);
+
+}  // namespace nereid
