@@ -39,9 +39,13 @@ class Batch {
   void MarkComputeEnd();    // outputs are computed, not yet scattered
   void MarkExecEnd();       // outputs are in their buffers; call before Respond()
 
+  // Who is told, once, when the execution has its outputs. Set by the worker.
+  void set_observer(CompletionObserver* observer) { observer_ = observer; }
+
  private:
   std::vector<std::unique_ptr<InferRequest>> requests_;
   int64_t total_batch_size_ = 0;
+  CompletionObserver* observer_ = nullptr;
 };
 
 }  // namespace nereid

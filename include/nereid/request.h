@@ -45,6 +45,8 @@ class CompletionObserver {
   virtual void OnResponse(const InferRequest& request, const InferResponse& response,
                           bool is_final) noexcept = 0;
   virtual void OnComplete(const InferRequest& request, const absl::Status& status) noexcept = 0;
+  // One execution of `batch_size` rows has its outputs; `timeline` is that of one of its requests.
+  virtual void OnExecuted(const Timeline& /*timeline*/, int64_t /*batch_size*/) noexcept {}
 };
 
 // One inference request on its way through the server. It has one owner at a time, who moves it

@@ -1,0 +1,40 @@
+#include "nereid/batch.h"
+
+#include <utility>
+
+namespace nereid {
+
+Batch::Batch(std::vector<std::unique_ptr<InferRequest>> requests) : requests_(std::move(requests)) {
+  for (const auto& request : requests_) total_batch_size_ += request->batch_size;
+}
+
+void Batch::Add(std::unique_ptr<InferRequest> request) {
+  total_batch_size_ += request->batch_size;
+  requests_.push_back(std::move(request));
+}
+
+namespace {
+
+void Stamp(std::vector<std::unique_ptr<InferRequest>>& requests, TimePoint Timeline::*station) {
+  const TimePoint now = Clock::now();
+  for (auto& request : requests) {
+    if (request != nullptr) request->timeline.*station = now;
+  }
+}
+
+}  // namespace
+
+void Batch::MarkComputeStart() { Stamp(requests_, &Timeline::compute_start); }
+void Batch::MarkComputeEnd() { Stamp(requests_, &Timeline::compute_end); }
+
+void Batch::MarkExecEnd() {
+  Stamp(requests_, &Timeline::exec_end);
+  if (observer_ == nullptr) return;
+  for (const auto& request : requests_) {
+    if (request == nullptr) continue;
+    std::exchange(observer_, nullptr)->OnExecuted(request->timeline, total_batch_size_);
+    return;
+  }
+}
+
+}  // namespace nereid
