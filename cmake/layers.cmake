@@ -12,7 +12,7 @@ set(NEREID_LAYERS
   "config|common memory tensor proto"
   "infer|common observability memory tensor config"
   "sched|common observability memory tensor config infer"
-  "repository|common observability memory tensor config infer"
+  "repository|common observability memory tensor config infer proto"
   "backend|common observability memory tensor config infer"
   "wire|common memory tensor config infer proto"
   "backends|common observability memory tensor config infer backend proto"

@@ -17,11 +17,12 @@ namespace nereid {
 
 // One version of a model that shall be loaded.
 struct LoadRequest {
-  std::string name;        // as clients address it
+  std::string name;  // as clients address it
   int64_t version = 1;
   std::string model_path;    // local folder of the model
   std::string version_path;  // local folder of the version
-  // Parsed, with backend derived, normalised and validated by the repository; the loader completes it.
+  // Parsed, with backend derived, normalised and validated by the repository; the loader completes
+  // it.
   std::shared_ptr<const inference::ModelConfig> config;
   bool config_was_provided = true;  // false: everything comes from completion
 };

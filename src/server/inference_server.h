@@ -27,7 +27,8 @@ struct ServerMetadata {
 struct IndexRow {
   std::string name;
   std::string version;  // empty: never loaded
-  std::string state;    // "READY", "UNAVAILABLE", "LOADING", "UNLOADING", "UNKNOWN"; empty: never loaded
+  std::string
+      state;  // "READY", "UNAVAILABLE", "LOADING", "UNLOADING", "UNKNOWN"; empty: never loaded
   std::string reason;
 };
 
@@ -45,8 +46,8 @@ struct LoadOverrides {
 };
 
 // What the frontends know of the server: everything a client can ask for, free of any protocol. All
-// calls may come from any thread and none blocks on inference, loading or unloading. Errors carry the
-// texts of the protocol and canonical codes.
+// calls may come from any thread and none blocks on inference, loading or unloading. Errors carry
+// the texts of the protocol and canonical codes.
 class InferenceServer {
  public:
   virtual ~InferenceServer() = default;
@@ -61,8 +62,7 @@ class InferenceServer {
   // READY versions of `model`, ascending.
   virtual absl::StatusOr<std::vector<int64_t>> ReadyVersions(std::string_view model) const = 0;
   // Lock-free; for inference, metadata and configuration.
-  virtual absl::StatusOr<ServableHandle> Resolve(std::string_view model,
-                                                 int64_t version) const = 0;
+  virtual absl::StatusOr<ServableHandle> Resolve(std::string_view model, int64_t version) const = 0;
   // Of one model (all its READY versions when `version` is kLatestVersion), or of all when `model`
   // is empty.
   virtual absl::StatusOr<std::vector<StatisticsRow>> Statistics(std::string_view model,
