@@ -19,8 +19,8 @@ struct ParseLimits {
 };
 
 // Parses protobuf text format. Unknown fields, singular fields given twice and strings that are not
-// UTF-8 are errors. INTERNAL "failed to read text proto from <path>: <path>:<line>:<column>: <why>",
-// lines and columns counted from 1. An empty text is a valid, all-default configuration.
+// UTF-8 are errors. INTERNAL "failed to read text proto from <path>: <path>:<line>:<column>:
+// <why>", lines and columns counted from 1. An empty text is a valid, all-default configuration.
 absl::StatusOr<inference::ModelConfig> ParseConfigText(std::string_view text, std::string_view path,
                                                        const ParseLimits& limits = {});
 
@@ -35,7 +35,8 @@ absl::StatusOr<inference::ModelConfig> ParseConfigJson(std::string_view json,
                                                        const ParseLimits& limits = {});
 
 // The configuration file of the model in `model_path`: `configs/<config_name>.pbtxt` when
-// `config_name` is not empty and that file exists, else `config.pbtxt`; empty when there is neither.
+// `config_name` is not empty and that file exists, else `config.pbtxt`; empty when there is
+// neither.
 std::string FindConfigFile(const std::string& model_path, const std::string& config_name);
 
 }  // namespace nereid

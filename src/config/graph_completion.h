@@ -1,8 +1,11 @@
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "config/graph.h"
-#include "nereid/backend.h"
+#include "nereid/config_proposal.h"
 
 namespace inference {
 class ModelConfig;
@@ -21,7 +24,8 @@ absl::StatusOr<ConfigProposal> CompleteFromGraph(const inference::ModelConfig& c
                                                  const GraphDescription& graph,
                                                  int default_max_batch_size);
 
-// The backend setting `default-max-batch-size`; 4 when absent. INVALID_ARGUMENT when it is no number.
-absl::StatusOr<int> DefaultMaxBatchSize(const BackendSettings& settings);
+// The backend setting `default-max-batch-size`; 4 when absent. INVALID_ARGUMENT when it is no
+// number.
+absl::StatusOr<int> DefaultMaxBatchSize(const std::map<std::string, std::string>& settings);
 
 }  // namespace nereid

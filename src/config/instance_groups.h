@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "nereid/backend.h"
+#include "nereid/instance_context.h"
 
 namespace inference {
 class ModelConfig;
@@ -24,7 +24,7 @@ struct DeviceInventory {
 // model that lists none. Ensembles have no instances and stay as they are. `preferred` are the
 // backend's wishes, best first. Applying it twice changes nothing more.
 void NormalizeInstanceGroups(const DeviceInventory& devices,
-                             absl::Span<const Backend::PreferredGroup> preferred,
+                             absl::Span<const PreferredGroup> preferred,
                              inference::ModelConfig* config);
 
 // Checks groups that were normalised. INVALID_ARGUMENT in the words of the configuration reference.

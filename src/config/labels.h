@@ -15,6 +15,7 @@ std::vector<std::string> SplitLabels(std::string_view text);
 // folder, INTERNAL when the file cannot be read.
 absl::StatusOr<std::vector<std::string>> ReadLabels(const std::string& model_path,
                                                     const std::string& label_filename,
-                                                    std::string_view output, std::string_view model);
+                                                    std::string_view output,
+                                                    std::string_view model);
 
 }  // namespace nereid

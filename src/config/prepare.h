@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "config/backend_derivation.h"
-#include "nereid/backend.h"
+#include "nereid/config_proposal.h"
 
 namespace inference {
 class ModelConfig;

@@ -8,8 +8,8 @@ class ModelConfig;
 
 namespace nereid {
 
-// OK when this build has everything the model asks for. Otherwise UNIMPLEMENTED, naming the features:
-// a model is refused rather than served without one.
+// OK when this build has everything the model asks for. Otherwise UNIMPLEMENTED, naming the
+// features: a model is refused rather than served without one.
 absl::Status CheckSupported(const inference::ModelConfig& config);
 
 }  // namespace nereid

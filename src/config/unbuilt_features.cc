@@ -1,0 +1,65 @@
+#include "config/unbuilt_features.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "common/strings.h"
+#include "config/platforms.h"
+#include "proto/model_config.pb.h"
+
+namespace nereid {
+namespace {
+
+using inference::ModelConfig;
+using Group = inference::ModelInstanceGroup;
+
+bool AnyGroup(const ModelConfig& config, bool (*asks)(const Group&)) {
+  return std::any_of(config.instance_group().begin(), config.instance_group().end(), asks);
+}
+
+// A feature that parses and validates, and how to tell that a model needs it. A row goes when the
+// feature is built.
+struct Feature {
+  std::string_view name;
+  bool (*needed)(const ModelConfig&);
+};
+constexpr Feature kUnbuilt[] = {
+    {"sequence_batching", [](const ModelConfig& c) { return c.has_sequence_batching(); }},
+    {"ensemble_scheduling",
+     [](const ModelConfig& c) {
+       return c.has_ensemble_scheduling() || c.platform() == kPlatformEnsemble;
+     }},
+    {"response_cache", [](const ModelConfig& c) { return c.response_cache().enable(); }},
+    {"model_repository_agents",
+     [](const ModelConfig& c) { return !c.model_repository_agents().agents().empty(); }},
+    {"instance_group.rate_limiter",
+     [](const ModelConfig& c) {
+       return AnyGroup(c, [](const Group& group) {
+         return !group.rate_limiter().resources().empty() || group.rate_limiter().priority() != 0;
+       });
+     }},
+    {"instance_group.secondary_devices",
+     [](const ModelConfig& c) {
+       return AnyGroup(c, [](const Group& group) { return !group.secondary_devices().empty(); });
+     }},
+    {"parameters.TRITON_BATCH_STRATEGY_PATH",
+     [](const ModelConfig& c) { return c.parameters().contains("TRITON_BATCH_STRATEGY_PATH"); }},
+};
+
+}  // namespace
+
+absl::Status CheckSupported(const ModelConfig& config) {
+  std::vector<std::string> needed;
+  for (const Feature& feature : kUnbuilt) {
+    if (feature.needed(config)) needed.emplace_back(feature.name);
+  }
+  if (needed.empty()) return absl::OkStatus();
+  return absl::UnimplementedError(StrCat("model '", config.name(), "' needs ",
+                                         absl::StrJoin(needed, ", "),
+                                         ", which this version does not support"));
+}
+
+}  // namespace nereid
