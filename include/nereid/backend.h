@@ -1,8 +1,8 @@
 #pragma once
 
 // What a backend author implements. A backend is a shared library that exports one C function,
-// NereidBackendModule(), usually through NEREID_BACKEND_MODULE below. docs/backends.md walks through
-// one; examples/backend_template is a complete project.
+// NereidBackendModule(), usually through NEREID_BACKEND_MODULE below. docs/backends.md walks
+// through one; examples/backend_template is a complete project.
 
 #include <cstdint>
 #include <map>
@@ -15,6 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "nereid/batch.h"
+#include "nereid/config_proposal.h"
+#include "nereid/instance_context.h"
+#include "nereid/memory_estimate.h"
 #include "nereid/model_config.h"
 
 namespace nereid {
@@ -33,8 +36,6 @@ struct BackendContext {
   BackendSettings settings;
 };
 
-enum class InstanceKind : uint8_t { kCpu, kGpu, kModel };
-
 // A model version that is being loaded.
 struct ModelContext {
   std::string model_path;    // folder of the model
@@ -43,24 +44,6 @@ struct ModelContext {
   // Completed, normalised and validated; during CompleteConfig() still what the user wrote.
   std::shared_ptr<const ModelConfig> config;
   std::vector<InstanceKind> instance_kinds;  // kinds of the instance groups that will be made
-};
-
-// What a backend adds to a configuration that leaves things out. Only what is set is considered.
-struct ConfigProposal {
-  std::optional<int64_t> max_batch_size;
-  std::vector<TensorSpec> inputs;
-  std::vector<TensorSpec> outputs;
-  bool enable_dynamic_batching = false;
-  std::optional<bool> decoupled;
-};
-
-// Memory one model version will need when loaded, in bytes by place.
-struct MemoryEstimate {
-  struct Item {
-    MemoryPlace place;
-    uint64_t byte_size = 0;
-  };
-  std::vector<Item> items;
 };
 
 // One execution slot on one device, driven by one thread at a time: the worker that the server made
@@ -75,15 +58,6 @@ class Instance {
 
   // False once the instance can no longer serve (lost device): the server replaces it.
   virtual bool Healthy() const { return true; }
-};
-
-struct InstanceContext {
-  std::string name;  // "<group>_<position>"
-  InstanceKind kind = InstanceKind::kCpu;
-  int device = 0;    // GPU ordinal for kGpu
-  int index = 0;     // position of this instance among all instances of the model
-  int stream_slot = 0;  // position among the instances on the same device
-  std::vector<std::string> profiles;
 };
 
 // A loaded model version: immutable state that its instances share. Any thread.
@@ -108,11 +82,11 @@ class Backend {
   virtual absl::StatusOr<MemoryEstimate> EstimateMemory(const ModelContext& context);
   virtual absl::StatusOr<std::unique_ptr<Model>> LoadModel(const ModelContext& context) = 0;
 
-  // Instance group to use when the configuration names none: kind and count (0: the default).
-  struct PreferredGroup {
-    InstanceKind kind;
-    int count = 0;
-  };
+  // Whether instances may be placed on GPUs. Without it AUTO means CPU and KIND_GPU is refused.
+  virtual bool SupportsGpu() const { return false; }
+
+  // Instance groups to use when the configuration names none, best first.
+  using PreferredGroup = ::nereid::PreferredGroup;
   virtual std::vector<PreferredGroup> PreferredGroups() const { return {}; }
 };
 
@@ -129,17 +103,17 @@ inline constexpr char kBackendModuleSymbol[] = "NereidBackendModule";
 
 }  // namespace nereid
 
-// Exports class BACKEND, which has `static StatusOr<unique_ptr<BACKEND>> Create(const BackendContext&)`.
-#define NEREID_BACKEND_MODULE(BACKEND)                                                        \
-  extern "C" __attribute__((visibility("default"))) const ::nereid::BackendModule*            \
-  NereidBackendModule() {                                                                     \
-    static const ::nereid::BackendModule module = {                                           \
-        ::nereid::kBackendApiMajor, ::nereid::kBackendApiMinor,                               \
-        [](const ::nereid::BackendContext& context,                                           \
-           absl::Status* status) -> ::nereid::Backend* {                                      \
-          auto backend = BACKEND::Create(context);                                            \
-          *status = backend.status();                                                         \
-          return backend.ok() ? backend->release() : nullptr;                                 \
-        }};                                                                                   \
-    return &module;                                                                           \
+// Exports class BACKEND, which has `static StatusOr<unique_ptr<BACKEND>> Create(const
+// BackendContext&)`.
+#define NEREID_BACKEND_MODULE(BACKEND)                                                            \
+  extern "C" __attribute__((visibility("default"))) const ::nereid::BackendModule*                \
+  NereidBackendModule() {                                                                         \
+    static const ::nereid::BackendModule module = {                                               \
+        ::nereid::kBackendApiMajor, ::nereid::kBackendApiMinor,                                   \
+        [](const ::nereid::BackendContext& context, absl::Status* status) -> ::nereid::Backend* { \
+          auto backend = BACKEND::Create(context);                                                \
+          *status = backend.status();                                                             \
+          return backend.ok() ? backend->release() : nullptr;                                     \
+        }};                                                                                       \
+    return &module;                                                                               \
   }

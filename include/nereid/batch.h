@@ -12,9 +12,9 @@ namespace nereid {
 // The requests one execution serves. Their batch sizes add up to at most max_batch_size; every one
 // has been validated, and is neither cancelled nor expired when Execute() begins.
 //
-// Each request is answered through request(i).Respond(); what Execute() leaves unanswered is answered
-// by the caller with Execute()'s status (INTERNAL if that was OK). A backend that answers later, from
-// a thread of its own, takes the request out with Take().
+// Each request is answered through request(i).Respond(); what Execute() leaves unanswered is
+// answered by the caller with Execute()'s status (INTERNAL if that was OK). A backend that answers
+// later, from a thread of its own, takes the request out with Take().
 class Batch {
  public:
   Batch() = default;

@@ -43,8 +43,8 @@ class Buffer {
 };
 
 // The immutable bytes of one tensor: any number of segments in order, all in one place, kept alive
-// by one owner. A tensor that arrived in several pieces of a network message stays in pieces; whoever
-// needs one block asks contiguous() first and copies with CopyTo() otherwise.
+// by one owner. A tensor that arrived in several pieces of a network message stays in pieces;
+// whoever needs one block asks contiguous() first and copies with CopyTo() otherwise.
 class Payload {
  public:
   using Segment = absl::Span<const std::byte>;
@@ -52,7 +52,8 @@ class Payload {
 
   Payload() = default;
   // One segment: the whole of `buffer`.
-  Payload(const Buffer& buffer)  // NOLINT(google-explicit-constructor): a filled buffer is a payload
+  Payload(
+      const Buffer& buffer)  // NOLINT(google-explicit-constructor): a filled buffer is a payload
       : owner_(buffer.owner()), byte_size_(buffer.size()), place_(buffer.place()) {
     segments_.emplace_back(buffer.data(), buffer.size());
   }

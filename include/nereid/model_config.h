@@ -44,8 +44,8 @@ class ModelConfig {
     bool read_labels = true;
   };
   // `proto` is normalised and validated already. Fails when a label file cannot be read.
-  static absl::StatusOr<std::shared_ptr<const ModelConfig>> Create(const inference::ModelConfig& proto,
-                                                                   const Options& options);
+  static absl::StatusOr<std::shared_ptr<const ModelConfig>> Create(
+      const inference::ModelConfig& proto, const Options& options);
   ~ModelConfig();
   ModelConfig(const ModelConfig&) = delete;
   ModelConfig& operator=(const ModelConfig&) = delete;

@@ -78,9 +78,9 @@ class InferRequest {
   absl::InlinedVector<Input, 2> inputs;
   absl::InlinedVector<RequestedOutput, 2> requested_outputs;  // empty: all
   Parameters parameters;
-  uint64_t priority = 0;                          // 0: the model's default level
-  std::chrono::microseconds timeout{0};           // the client's `timeout`; 0: none
-  TimePoint deadline = TimePoint::max();          // when the transport gives up
+  uint64_t priority = 0;                               // 0: the model's default level
+  std::chrono::microseconds timeout{0};                // the client's `timeout`; 0: none
+  TimePoint deadline = TimePoint::max();               // when the transport gives up
   std::variant<uint64_t, std::string> correlation_id;  // 0 or "": not part of a sequence
   SequenceFlags sequence;
   // A binary body without description: its single input takes name, type and shape from the model.

@@ -28,15 +28,15 @@ struct InferResponse {
   Parameters parameters;
 };
 
-// Where the answers to one request go. Implemented by each protocol and by whoever calls models from
-// inside the server. Owned by its request; every call comes from one thread at a time, though not
-// always the same one. After the final Send() or Finish() it is destroyed without another call.
+// Where the answers to one request go. Implemented by each protocol and by whoever calls models
+// from inside the server. Owned by its request; every call comes from one thread at a time, though
+// not always the same one. After the final Send() or Finish() it is destroyed without another call.
 class ResponseSink {
  public:
   virtual ~ResponseSink() = default;
 
-  // A block for `byte_size` bytes of output `spec`, preferably in `preferred` (the place returned may
-  // differ: look at Buffer::place()). Backends fill it and put it into an OutputTensor.
+  // A block for `byte_size` bytes of output `spec`, preferably in `preferred` (the place returned
+  // may differ: look at Buffer::place()). Backends fill it and put it into an OutputTensor.
   // RESOURCE_EXHAUSTED when memory is out.
   virtual absl::StatusOr<Buffer> Allocate(const TensorSpec& spec, size_t byte_size,
                                           MemoryPlace preferred) noexcept = 0;

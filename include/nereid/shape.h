@@ -10,11 +10,12 @@
 
 namespace nereid {
 
-// Extents of a tensor, outermost first; -1 is an extent that is not known yet (in configurations only).
+// Extents of a tensor, outermost first; -1 is an extent that is not known yet (in configurations
+// only).
 using Shape = absl::InlinedVector<int64_t, 6>;
 
-// Product of the extents; 1 for a scalar. INVALID_ARGUMENT when an extent is negative or the product
-// does not fit in int64.
+// Product of the extents; 1 for a scalar. INVALID_ARGUMENT when an extent is negative or the
+// product does not fit in int64.
 absl::StatusOr<int64_t> ElementCount(absl::Span<const int64_t> shape);
 
 // Bytes of a dense tensor with fixed-size elements. INVALID_ARGUMENT on overflow, on a negative

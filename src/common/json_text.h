@@ -5,8 +5,8 @@
 
 namespace nereid {
 
-// Appends `text` as a JSON string, quotes included. Bytes that are not valid UTF-8 become U+FFFD, so
-// that the result is always valid JSON.
+// Appends `text` as a JSON string, quotes included. Bytes that are not valid UTF-8 become U+FFFD,
+// so that the result is always valid JSON.
 void AppendJsonString(std::string_view text, std::string& out);
 
 }  // namespace nereid

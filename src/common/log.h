@@ -57,14 +57,13 @@ void LogRaw(LogLevel level, const std::string& text);
 }  // namespace nereid
 
 // NLOG(Info) << "text"; the text is built only when the level is on.
-#define NLOG(level)                                                                \
-  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::k##level, 1)) {         \
-  } else                                                                           \
-    ::nereid::log_internal::Line(::nereid::LogLevel::k##level, __FILE__, __LINE__) \
-        .stream()
+#define NLOG(level)                                                        \
+  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::k##level, 1)) { \
+  } else                                                                   \
+    ::nereid::log_internal::Line(::nereid::LogLevel::k##level, __FILE__, __LINE__).stream()
 
 // NVLOG(2) << "text": a verbose line of that verbosity.
-#define NVLOG(verbosity)                                                                 \
-  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::kVerbose, (verbosity))) {     \
-  } else                                                                                 \
+#define NVLOG(verbosity)                                                             \
+  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::kVerbose, (verbosity))) { \
+  } else                                                                             \
     ::nereid::log_internal::Line(::nereid::LogLevel::kVerbose, __FILE__, __LINE__).stream()

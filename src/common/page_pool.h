@@ -1,8 +1,8 @@
-#ifndef NEREID_COMMON_PAGE_POOL_H_
-#define NEREID_COMMON_PAGE_POOL_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -43,7 +43,7 @@ class PooledBlock {
 // costs as much as the copy that fills them. Contents are undefined.
 //
 // Sizes up to 1 MiB are rounded up to a power of two (at least 4 KiB), larger ones to a multiple of
-// 2 MiB, aligned to 2 MiB and advised to use huge pages. Blocks are found again by exact size.
+// 2 MiB, aligned to 2 MiB and advised to use huge pages; those may be served by an idle block that is up to a quarter larger.
 // Returned blocks beyond `max_idle_bytes` are given back to the system, oldest first.
 // Thread-safe; must outlive its blocks.
 class PagePool {
@@ -88,12 +88,16 @@ class PagePool {
   };
   struct SizeClass {
     size_t size;
-    std::vector<Idle> idle;  // oldest first
+    std::deque<Idle> idle;  // oldest first
+  };
+  struct Freed {
+    char* data;
+    size_t size;
   };
 
   void Return(char* data, size_t size);
   SizeClass& ClassOf(size_t size);
-  Idle TakeOldest(size_t* size);
+  Freed TakeOldest();
 
   const Options options_;
 
@@ -106,4 +110,3 @@ class PagePool {
 
 }  // namespace nereid
 
-#endif  // NEREID_COMMON_PAGE_POOL_H_

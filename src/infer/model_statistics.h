@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "nereid/backend.h"
 #include "nereid/request.h"
 
 namespace nereid {
@@ -46,7 +45,7 @@ class ModelStatistics {
     Duration success, fail, queue, compute_input, compute_infer, compute_output;
     Duration cache_hit, cache_miss;
     std::array<uint64_t, kFailureReasonCount> failures{};
-    std::vector<BatchStat> batches;      // by batch size, ascending
+    std::vector<BatchStat> batches;       // by batch size, ascending
     std::vector<ResponseStat> responses;  // by response index, ascending; decoupled models only
   };
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "infer/model_statistics.h"
+#include "nereid/memory_estimate.h"
 #include "nereid/model_config.h"
 #include "nereid/request.h"
 
@@ -22,6 +23,8 @@ class Servable {
   virtual const std::shared_ptr<const ModelConfig>& config() const = 0;
   virtual int64_t version() const = 0;
   virtual const ModelStatistics& statistics() const = 0;
+  // Bytes its backend reports to hold now, by place.
+  virtual MemoryEstimate memory_usage() const = 0;
   // Requests submitted and not yet answered.
   virtual int64_t InFlight() const = 0;
   // False when its backend reports that it cannot serve any more.

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "infer/model_statistics.h"
+#include "nereid/backend.h"
+#include "sched/scheduler.h"
+
+namespace nereid {
+
+// The thread of one execution instance: makes the instance, warms it up, then pulls batches from
+// the model's scheduler and executes them until the scheduler is drained. The backend's instance
+// lives and dies on this thread.
+class InstanceWorker {
+ public:
+  struct Options {
+    Model* model = nullptr;                  // outlives the worker
+    Scheduler* scheduler = nullptr;          // outlives the worker
+    CompletionObserver* observer = nullptr;  // told about executions; outlives the worker
+    InstanceContext context;
+    int slot = 0;
+    bool passive = false;  // makes the instance but gives it no work
+    // Runs after the instance was made and before it serves; also on a replacement.
+    std::function<absl::Status(Instance&)> warm_up;
+  };
+
+  explicit InstanceWorker(Options options);
+  // The scheduler must be closed: waits for the last batch.
+  ~InstanceWorker();
+  InstanceWorker(const InstanceWorker&) = delete;
+  InstanceWorker& operator=(const InstanceWorker&) = delete;
+
+  // Blocks until the instance is made and warm, or has failed.
+  absl::Status WaitUntilReady();
+
+  // False while the instance cannot serve and could not be replaced either.
+  bool healthy() const { return healthy_; }
+  // Lets the thread serve; called once every instance of the model is ready.
+  void StartServing();
+
+ private:
+  void Run();
+  absl::Status MakeInstance();
+  void Serve();
+  void Execute(Batch batch);
+  void ReplaceInstance();
+
+  const Options options_;
+  std::unique_ptr<Instance> instance_;  // the worker's thread only
+  std::atomic<bool> healthy_{true};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;         // guarded by mutex_
+  absl::Status ready_status_;  // guarded by mutex_
+  bool serving_ = false;       // guarded by mutex_
+  bool stopping_ = false;      // guarded by mutex_
+  std::thread thread_;         // last: starts when everything else is there
+};
+
+}  // namespace nereid

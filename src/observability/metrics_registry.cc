@@ -1,0 +1,107 @@
+#include "observability/metrics_registry.h"
+
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/summary.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <sstream>
+
+namespace nereid {
+namespace {
+
+std::map<std::string, std::string> ToMap(const MetricLabels& labels) {
+  return {labels.begin(), labels.end()};
+}
+
+prometheus::MetricFamily Convert(const MetricFamily& family) {
+  prometheus::MetricFamily out;
+  out.name = family.name;
+  out.help = family.help;
+  const bool is_counter = family.type == MetricFamily::Type::kCounter;
+  out.type = is_counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+  for (const MetricFamily::Sample& sample : family.samples) {
+    prometheus::ClientMetric metric;
+    for (const auto& [name, value] : ToMap(sample.labels)) metric.label.push_back({name, value});
+    (is_counter ? metric.counter.value : metric.gauge.value) = sample.value;
+    out.metric.push_back(std::move(metric));
+  }
+  return out;
+}
+
+// A series of a prometheus family, removed with this object.
+template <typename Metric>
+class Distribution : public MetricDistribution {
+ public:
+  Distribution(std::shared_ptr<prometheus::Registry> registry, prometheus::Family<Metric>* family,
+               Metric* metric)
+      : registry_(std::move(registry)), family_(family), metric_(metric) {}
+  ~Distribution() override { family_->Remove(metric_); }
+  void Observe(double value) noexcept override { metric_->Observe(value); }
+
+ private:
+  const std::shared_ptr<prometheus::Registry> registry_;  // owns the family
+  prometheus::Family<Metric>* const family_;
+  Metric* const metric_;
+};
+
+}  // namespace
+
+class MetricsRegistry::Impl {
+ public:
+  const std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  mutable std::mutex mutex;
+  std::vector<std::weak_ptr<MetricSource>> sources;  // guarded by mutex
+};
+
+MetricsRegistry::MetricsRegistry() : impl_(std::make_unique<Impl>()) {}
+MetricsRegistry::~MetricsRegistry() = default;
+
+void MetricsRegistry::AddSource(std::weak_ptr<MetricSource> source) {
+  std::lock_guard<std::mutex> lock(impl_->mutex);
+  impl_->sources.push_back(std::move(source));
+}
+
+std::unique_ptr<MetricDistribution> MetricsRegistry::MakeHistogram(
+    const std::string& name, const std::string& help, const MetricLabels& labels,
+    const std::vector<double>& buckets) {
+  auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(*impl_->registry);
+  prometheus::Histogram& histogram = family.Add(ToMap(labels), buckets);
+  return std::make_unique<Distribution<prometheus::Histogram>>(impl_->registry, &family,
+                                                               &histogram);
+}
+
+std::unique_ptr<MetricDistribution> MetricsRegistry::MakeSummary(
+    const std::string& name, const std::string& help, const MetricLabels& labels,
+    const std::vector<std::pair<double, double>>& quantiles) {
+  auto& family = prometheus::BuildSummary().Name(name).Help(help).Register(*impl_->registry);
+  prometheus::Summary::Quantiles list;
+  for (const auto& [quantile, error] : quantiles) list.emplace_back(quantile, error);
+  prometheus::Summary& summary = family.Add(ToMap(labels), list);
+  return std::make_unique<Distribution<prometheus::Summary>>(impl_->registry, &family, &summary);
+}
+
+std::string MetricsRegistry::Text() const {
+  std::vector<std::shared_ptr<MetricSource>> sources;
+  {
+    std::lock_guard<std::mutex> lock(impl_->mutex);
+    for (const auto& weak : impl_->sources) {
+      if (auto source = weak.lock()) sources.push_back(std::move(source));
+    }
+  }
+  std::vector<MetricFamily> families;
+  for (const auto& source : sources) source->Collect(&families);
+  std::vector<prometheus::MetricFamily> converted;
+  for (const MetricFamily& family : families) {
+    if (!family.samples.empty()) converted.push_back(Convert(family));
+  }
+  for (prometheus::MetricFamily& family : impl_->registry->Collect()) {
+    if (!family.metric.empty()) converted.push_back(std::move(family));
+  }
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, converted);
+  return text.str();
+}
+
+}  // namespace nereid
