@@ -30,7 +30,6 @@ if(ONNXRuntime_FOUND)
     add_library(ONNXRuntime::ONNXRuntime SHARED IMPORTED)
     set_target_properties(ONNXRuntime::ONNXRuntime PROPERTIES
       IMPORTED_LOCATION ${ONNXRuntime_LIBRARY}
-      IMPORTED_SONAME libonnxruntime.so.1
       INTERFACE_INCLUDE_DIRECTORIES ${ONNXRuntime_INCLUDE_DIR})
   endif()
 endif()
