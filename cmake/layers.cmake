@@ -13,7 +13,7 @@ set(NEREID_LAYERS
   "infer|common observability memory tensor config"
   "sched|common observability memory tensor config infer"
   "repository|common observability memory tensor config infer proto"
-  "backend|common observability memory tensor config infer"
+  "backend|common observability memory tensor config infer proto"
   "wire|common memory tensor config infer proto"
   "backends|common observability memory tensor config infer backend proto"
   "model|common observability memory tensor config infer backend sched repository proto"
