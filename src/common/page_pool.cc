@@ -17,8 +17,8 @@ constexpr size_t kHugePage = size_t{2} << 20;
 // A mapping aligned to kHugePage: what is too much on both sides is unmapped again.
 char* MapHuge(size_t size) {
   if (size > SIZE_MAX - kHugePage) return nullptr;
-  void* raw = mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
+  void* raw =
+      mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return nullptr;
   const auto start = reinterpret_cast<uintptr_t>(raw);
   const uintptr_t aligned = (start + kHugePage - 1) & ~(kHugePage - 1);
@@ -73,8 +73,8 @@ void PooledBlock::Reset() {
 std::shared_ptr<void> PooledBlock::Share() && {
   if (data_ == nullptr) return nullptr;
   char* data = data_;
-  return std::shared_ptr<void>(data, [block = std::make_shared<PooledBlock>(std::move(*this))](
-                                         void*) { block->Reset(); });
+  return std::shared_ptr<void>(
+      data, [block = std::make_shared<PooledBlock>(std::move(*this))](void*) { block->Reset(); });
 }
 
 PagePool::~PagePool() { Trim(); }
@@ -145,9 +145,14 @@ void PagePool::Return(char* data, size_t size) {
     statistics_.bytes_in_use -= size;
     statistics_.bytes_idle += size;
     ClassOf(size).idle.push_back({data, clock_++});
-    while (statistics_.bytes_idle > options_.max_idle_bytes) surplus.push_back(TakeOldest());
+    while (statistics_.bytes_idle > max_idle_bytes_) surplus.push_back(TakeOldest());
   }
   for (const Freed& freed : surplus) SystemFree(freed.data, freed.size);
+}
+
+void PagePool::SetMaxIdleBytes(size_t bytes) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  max_idle_bytes_ = bytes;
 }
 
 void PagePool::Trim() {

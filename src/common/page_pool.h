@@ -43,9 +43,9 @@ class PooledBlock {
 // costs as much as the copy that fills them. Contents are undefined.
 //
 // Sizes up to 1 MiB are rounded up to a power of two (at least 4 KiB), larger ones to a multiple of
-// 2 MiB, aligned to 2 MiB and advised to use huge pages; those may be served by an idle block that is up to a quarter larger.
-// Returned blocks beyond `max_idle_bytes` are given back to the system, oldest first.
-// Thread-safe; must outlive its blocks.
+// 2 MiB, aligned to 2 MiB and advised to use huge pages; those may be served by an idle block that
+// is up to a quarter larger. Returned blocks beyond `max_idle_bytes` are given back to the system,
+// oldest first. Thread-safe; must outlive its blocks.
 class PagePool {
  public:
   struct Options {
@@ -59,7 +59,7 @@ class PagePool {
   };
 
   PagePool() : PagePool(Options{}) {}
-  explicit PagePool(Options options) : options_(options) {}
+  explicit PagePool(Options options) : max_idle_bytes_(options.max_idle_bytes) {}
   ~PagePool();
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
@@ -73,6 +73,9 @@ class PagePool {
 
   // The capacity Allocate gives for `bytes`; 0 when it cannot be represented.
   static size_t RoundUp(size_t bytes);
+
+  // Changes the cap; what is idle beyond it goes back with the next returned block.
+  void SetMaxIdleBytes(size_t bytes);
 
   // Returns every idle block to the system.
   void Trim();
@@ -99,7 +102,7 @@ class PagePool {
   SizeClass& ClassOf(size_t size);
   Freed TakeOldest();
 
-  const Options options_;
+  size_t max_idle_bytes_;  // guarded by mutex_
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.
@@ -109,4 +112,3 @@ class PagePool {
 };
 
 }  // namespace nereid
-

@@ -12,7 +12,12 @@
 
 namespace nereid {
 
-enum class ModelControlMode : uint8_t { kNone, kPoll, kExplicit };
+// Who decides what is loaded.
+enum class ModelControlMode : uint8_t {
+  kNone,      // everything found at start-up
+  kPoll,      // everything found, at any time
+  kExplicit,  // what clients ask for
+};
 
 // Where one service listens. Port 0 picks a free one.
 struct EndpointOptions {
@@ -77,7 +82,7 @@ struct MetricsServiceOptions {
       {0.5, 0.05}, {0.9, 0.01}, {0.95, 0.001}, {0.99, 0.001}, {0.999, 0.001}};
 };
 
-struct RepositoryOptions {
+struct ModelRepositoryOptions {
   std::set<std::string> paths;  // in lexicographic order
   ModelControlMode control_mode = ModelControlMode::kNone;
   std::chrono::seconds poll_interval{15};
@@ -96,7 +101,7 @@ struct ServerOptions {
   bool exit_on_error = true;
   bool strict_readiness = true;
   LogOptions log;
-  RepositoryOptions repository;
+  ModelRepositoryOptions repository;
   HttpServiceOptions http;
   GrpcServiceOptions grpc;
   MetricsServiceOptions metrics;

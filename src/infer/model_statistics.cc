@@ -6,7 +6,7 @@ namespace nereid {
 namespace {
 
 constexpr std::string_view kReasonNames[kFailureReasonCount] = {"REJECTED", "CANCELED", "BACKEND",
-                                                                 "OTHER"};
+                                                                "OTHER"};
 
 // 0 when either end was not reached.
 std::chrono::nanoseconds Between(TimePoint from, TimePoint to) {
@@ -68,8 +68,8 @@ void ModelStatistics::RecordExecution(const Timeline& timeline, int64_t batch_si
   Add(stat.compute_output, Between(timeline.compute_end, timeline.exec_end));
 }
 
-void ModelStatistics::RecordResponse(int64_t index, const Timeline& timeline, TimePoint end, bool ok,
-                                     bool empty, bool cancelled) noexcept {
+void ModelStatistics::RecordResponse(int64_t index, const Timeline& timeline, TimePoint end,
+                                     bool ok, bool empty, bool cancelled) noexcept {
   const auto key = static_cast<uint64_t>(std::max<int64_t>(0, index));
   const std::chrono::nanoseconds total = Between(timeline.exec_start, end);
   std::lock_guard<std::mutex> lock(mutex_);
@@ -99,6 +99,8 @@ ModelStatistics::Snapshot ModelStatistics::Read() const {
   snapshot.execution_count = execution_count_.load(std::memory_order_relaxed);
   snapshot.pending =
       static_cast<uint64_t>(std::max<int64_t>(0, pending_.load(std::memory_order_relaxed)));
+  snapshot.load_duration =
+      std::chrono::nanoseconds(load_duration_ns_.load(std::memory_order_relaxed));
   snapshot.success = success_.Read();
   snapshot.fail = fail_.Read();
   snapshot.queue = queue_.Read();

@@ -42,6 +42,7 @@ class ModelStatistics {
     uint64_t inference_count = 0;    // successful requests times their batch size
     uint64_t execution_count = 0;    // batches executed
     uint64_t pending = 0;            // waiting in the scheduler now
+    std::chrono::nanoseconds load_duration{0};
     Duration success, fail, queue, compute_input, compute_infer, compute_output;
     Duration cache_hit, cache_miss;
     std::array<uint64_t, kFailureReasonCount> failures{};
@@ -58,6 +59,8 @@ class ModelStatistics {
   };
 
   void SetListener(std::unique_ptr<DurationListener> listener) { listener_ = std::move(listener); }
+
+  void SetLoadDuration(std::chrono::nanoseconds duration) { load_duration_ns_ = duration.count(); }
 
   // One request has ended well at `end`.
   void RecordSuccess(const Timeline& timeline, TimePoint end, int64_t batch_size) noexcept;
@@ -85,6 +88,7 @@ class ModelStatistics {
   std::atomic<uint64_t> inference_count_{0};
   std::atomic<uint64_t> execution_count_{0};
   std::atomic<int64_t> pending_{0};
+  std::atomic<int64_t> load_duration_ns_{0};
   AtomicDuration success_, fail_, queue_, compute_input_, compute_infer_, compute_output_;
   std::array<std::atomic<uint64_t>, kFailureReasonCount> failures_{};
   mutable std::mutex mutex_;

@@ -90,6 +90,7 @@ absl::StatusOr<MemoryEstimate> ModelLoader::Estimate(const LoadRequest& request)
 }
 
 absl::StatusOr<std::shared_ptr<Servable>> ModelLoader::Load(const LoadRequest& request) {
+  const TimePoint begin = Clock::now();
   NEREID_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(request));
   ServedModel::Options options;
   options.config = prepared.context.config;
@@ -102,6 +103,7 @@ absl::StatusOr<std::shared_ptr<Servable>> ModelLoader::Load(const LoadRequest& r
   NEREID_ASSIGN_OR_RETURN(options.model, GuardedLoadModel(prepared.backend, prepared.context));
   NEREID_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                           ServedModel::Create(std::move(options)));
+  model->SetLoadDuration(Clock::now() - begin);
   return std::shared_ptr<Servable>(std::move(model));
 }
 

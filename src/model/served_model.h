@@ -39,6 +39,9 @@ class ServedModel : public Servable, private CompletionObserver {
   int64_t InFlight() const override { return in_flight_.load(std::memory_order_acquire); }
   bool Healthy() const override;
 
+  // How long it took from the load request until READY.
+  void SetLoadDuration(std::chrono::nanoseconds duration) { statistics_.SetLoadDuration(duration); }
+
   // Finishes what is queued and refuses more. Returns at once.
   void Close();
 

@@ -164,4 +164,12 @@ std::shared_ptr<MetricSource> MakeGpuMetrics(std::chrono::milliseconds interval)
   return std::make_shared<GpuMetrics>(nvml, std::move(gpus), interval);
 }
 
+std::vector<GpuFamily> GpuFamilies() {
+  std::vector<GpuFamily> families;
+  for (const Row& row : kRows) {
+    families.push_back({row.name, row.help, row.type == MetricFamily::Type::kCounter});
+  }
+  return families;
+}
+
 }  // namespace nereid

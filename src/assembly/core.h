@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "config/server_options.h"
+#include "model/model_loader.h"
+#include "observability/metrics_registry.h"
+#include "server/server.h"
+
+namespace nereid {
+
+// The whole server but its frontends, put together from options. The program and every integration
+// test start here.
+class Core {
+ public:
+  // Loads the start-up models and is READY when it returns. Fails when a model does and
+  // `exit_on_error` is on.
+  static absl::StatusOr<std::unique_ptr<Core>> Create(const ServerOptions& options);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  Server& server() { return *server_; }
+  MetricsRegistry& metrics() { return *metrics_; }
+
+  // Backends, models and options in force, as text tables for the log.
+  std::string StartupTables() const;
+
+ private:
+  explicit Core(const ServerOptions& options);
+
+  const ServerOptions options_;
+  // In order of construction; torn down from the bottom up.
+  const std::unique_ptr<MetricsRegistry> metrics_;
+  std::unique_ptr<ModelLoader> loader_;
+  std::unique_ptr<Server> server_;
+  std::vector<std::shared_ptr<MetricSource>> sources_;
+};
+
+// Folder of the backend modules when no option names one: beside the executable, in the layout of
+// the build tree or of an installation.
+std::string DefaultBackendDirectory();
+
+}  // namespace nereid
