@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_COMPRESSION_H_
-#define NEREID_NET_COMPRESSION_H_
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -39,5 +38,3 @@ absl::StatusOr<HttpBody> Decompress(ContentEncoding encoding, const HttpBody& bo
 absl::Status CompressBody(ContentEncoding encoding, HttpResponse& response);
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_COMPRESSION_H_

@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_EVENT_LOOP_H_
-#define NEREID_NET_EVENT_LOOP_H_
+#pragma once
 
 #include <atomic>
 #include <chrono>
@@ -11,6 +10,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 
+struct event;
 struct event_base;
 
 namespace nereid {
@@ -80,7 +80,6 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   void ThreadMain();
   void RunPosted();
   bool HasPosted();
-  void DrainWakeFd();
 
   event_base* base_ = nullptr;
   int wake_fd_ = -1;
@@ -118,5 +117,3 @@ class LoopTimer {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_EVENT_LOOP_H_

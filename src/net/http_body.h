@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_BODY_H_
-#define NEREID_NET_HTTP_BODY_H_
+#pragma once
 
 #include <cstddef>
 #include <memory>
@@ -22,5 +21,3 @@ struct HttpBody {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_BODY_H_

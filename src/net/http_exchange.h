@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_EXCHANGE_H_
-#define NEREID_NET_HTTP_EXCHANGE_H_
+#pragma once
 
 #include <string>
 #include <utility>
@@ -70,5 +69,3 @@ class HttpExchange {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_EXCHANGE_H_

@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_HANDLER_H_
-#define NEREID_NET_HTTP_HANDLER_H_
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -37,5 +36,3 @@ class HttpHandler {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_HANDLER_H_

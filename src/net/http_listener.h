@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_LISTENER_H_
-#define NEREID_NET_HTTP_LISTENER_H_
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -61,5 +60,3 @@ class HttpListener {
 int DefaultHttpThreadCount();
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_LISTENER_H_

@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_OPTIONS_H_
-#define NEREID_NET_HTTP_OPTIONS_H_
+#pragma once
 
 #include <chrono>
 #include <cstddef>
@@ -35,5 +34,3 @@ struct HttpConnectionOptions {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_OPTIONS_H_

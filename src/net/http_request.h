@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_REQUEST_H_
-#define NEREID_NET_HTTP_REQUEST_H_
+#pragma once
 
 #include <cstdint>
 #include <memory>
@@ -56,5 +55,3 @@ struct HttpRequest {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_REQUEST_H_

@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_HTTP_RESPONSE_H_
-#define NEREID_NET_HTTP_RESPONSE_H_
+#pragma once
 
 #include <cstddef>
 #include <memory>
@@ -80,5 +79,3 @@ std::string_view HttpReason(int status);
 HttpResponse MakeErrorResponse(int status, std::string_view message);
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_HTTP_RESPONSE_H_

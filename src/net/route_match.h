@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_ROUTE_MATCH_H_
-#define NEREID_NET_ROUTE_MATCH_H_
+#pragma once
 
 #include <memory>
 #include <string_view>
@@ -39,5 +38,3 @@ struct RouteMatch {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_ROUTE_MATCH_H_

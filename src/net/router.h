@@ -1,5 +1,4 @@
-#ifndef NEREID_NET_ROUTER_H_
-#define NEREID_NET_ROUTER_H_
+#pragma once
 
 #include <functional>
 #include <memory>
@@ -54,5 +53,3 @@ class Router {
 };
 
 }  // namespace nereid
-
-#endif  // NEREID_NET_ROUTER_H_
