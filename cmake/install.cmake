@@ -1,7 +1,7 @@
 # cmake --install: bin/, lib/, include/, share/.
-if(TARGET nereid_server)
-  install(TARGETS nereid_server RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  set_target_properties(nereid_server PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+if(TARGET nereid_exe)
+  install(TARGETS nereid_exe RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_target_properties(nereid_exe PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   # The alias under which existing deployments start the server.
   install(CODE "execute_process(COMMAND \${CMAKE_COMMAND} -E create_symlink nereid
     \$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/tritonserver)")
