@@ -18,7 +18,7 @@ set(NEREID_LAYERS
   "backends|common observability memory tensor config infer backend proto"
   "model|common observability memory tensor config infer backend sched repository proto"
   "server|common observability memory tensor config infer repository"
-  "frontend|common observability memory tensor net infer server wire config"
+  "frontend|common observability memory tensor net infer server wire config proto"
   "assembly|common observability memory tensor config infer backend sched repository model server wire proto"
   "cli|common config server assembly frontend net"
 )

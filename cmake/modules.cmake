@@ -128,6 +128,7 @@ function(nereid_add_all_modules)
   if(frontend_sources)
     add_library(nereid_frontend STATIC ${frontend_sources} ${net_sources})
     nereid_target_defaults(nereid_frontend)
-    target_link_libraries(nereid_frontend PUBLIC nereid_headers nereid ${NEREID_THIRD_PARTY_net} gRPC::grpc++)
+    target_link_libraries(nereid_frontend PUBLIC nereid_headers nereid ${NEREID_THIRD_PARTY_net}
+      gRPC::grpc++ gRPC::grpc++_reflection)
   endif()
 endfunction()
