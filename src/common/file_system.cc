@@ -13,8 +13,8 @@
 #include <memory>
 #include <system_error>
 
-#include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace nereid {
 namespace {
@@ -23,7 +23,7 @@ constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 absl::Status ErrorOf(std::string_view what, const std::string& path, int error) {
   const std::string text =
-      absl::StrCat("failed to ", what, " ", path, ": ", std::system_category().message(error));
+      StrCat("failed to ", what, " ", path, ": ", std::system_category().message(error));
   switch (error) {
     case ENOENT:
     case ENOTDIR:
@@ -85,7 +85,7 @@ class RealFileSystem : public FileSystem {
 
   absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) const override {
     NEREID_ASSIGN_OR_RETURN(const FileInfo info, Stat(path));
-    if (!info.is_regular) return absl::InternalError(absl::StrCat(path, " is not a file"));
+    if (!info.is_regular) return absl::InternalError(StrCat(path, " is not a file"));
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) return ErrorOf("open file", path, errno);
     std::string content;
@@ -96,7 +96,7 @@ class RealFileSystem : public FileSystem {
       if (got < 0) return ErrorOf("read file", path, errno);
       if (got == 0) return content;
       if (content.size() + static_cast<size_t>(got) > max_bytes) {
-        return absl::InternalError(absl::StrCat(path, " is larger than ", max_bytes, " bytes"));
+        return absl::InternalError(StrCat(path, " is larger than ", max_bytes, " bytes"));
       }
       content.append(block, static_cast<size_t>(got));
     }
@@ -143,7 +143,7 @@ const FileSystem& FileSystem::Real() {
 
 std::string JoinPath(std::string_view directory, std::string_view name) {
   while (!directory.empty() && directory.back() == '/') directory.remove_suffix(1);
-  return absl::StrCat(directory, "/", name);
+  return StrCat(directory, "/", name);
 }
 
 std::string TemporaryDirectory() {

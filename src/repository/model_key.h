@@ -3,7 +3,7 @@
 #include <compare>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "common/strings.h"
 
 namespace nereid {
 
@@ -15,7 +15,7 @@ struct ModelKey {
 
   // As logs write it.
   std::string ToString() const {
-    return name_space.empty() ? name : absl::StrCat(name_space, "::", name);
+    return name_space.empty() ? name : StrCat(name_space, "::", name);
   }
   friend auto operator<=>(const ModelKey&, const ModelKey&) = default;
 };

@@ -7,12 +7,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "infer/servable.h"
 #include "repository/load_executor.h"
 #include "repository/loader.h"
@@ -34,7 +35,12 @@ struct LoadPlan {
 struct VersionStatus {
   int64_t version = 0;
   VersionState state = VersionState::kUnknown;
-  std::string reason;
+  std::string reason;  // of the last failure, also while an older load goes on serving
+};
+
+struct ModelStatus {
+  ModelKey key;
+  std::vector<VersionStatus> versions;  // ascending
 };
 
 struct InFlightVersion {
@@ -51,35 +57,37 @@ struct InFlightVersion {
 //     one step and versions that are in neither list leave; when one fails, the new ones are
 //     dropped and what served goes on serving.
 //  2. A version that left the map is closed and destroyed after its last handle has gone, on the
-//     reaper's thread.
-//  3. Loads on one model do not overlap: the caller sees to that. Loads on different models and all
-//     other calls may come from any thread at any time.
-//  4. No lock is held while the loader, a servable or a callback runs.
+//     reaper's thread: whoever has a handle can still use it.
+//  3. No lock is held while the loader, a servable or a callback runs.
+// Any thread; loads of one model must not overlap.
 class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
  public:
+  using Done = std::function<void(absl::Status)>;
+
+  // All of them outlive the object, and the executor every load.
   struct Options {
     Loader* loader = nullptr;
-    LoadExecutor* executor = nullptr;  // outlives every load
-    Reaper* reaper = nullptr;          // outlives the object
-    ServingMap* serving = nullptr;     // outlives the object
-    int retry_count = 0;               // further attempts for each version
+    LoadExecutor* executor = nullptr;
+    Reaper* reaper = nullptr;
+    ServingMap* serving = nullptr;
+    int retry_count = 0;  // further attempts for each version
   };
   static std::shared_ptr<ModelLifecycle> Create(const Options& options);
 
   // `done` runs once, on an executor thread. INVALID_ARGUMENT with one clause a failed version.
-  void Load(LoadPlan plan, std::function<void(absl::Status)> done);
+  void Load(LoadPlan plan, Done done);
   // Takes READY versions out of the map.
   void Unload(const ModelKey& key);
-  // As Unload() for everything.
   void UnloadAll();
-  // Loads in progress are out-dated: attempts not begun are skipped, results dropped. From now on,
-  // or for one model, until it is loaded again.
-  void SupersedeAll();
+  // Out-dates loads that have begun: attempts not made yet are skipped, results dropped.
   void Supersede(const ModelKey& key);
+  // The same for every model, and for every load to come.
+  void SupersedeForGood();
 
-  // Versions of `key`, ascending; none when it is unknown.
+  // Versions of `key`; none when it is unknown.
   std::vector<VersionStatus> Versions(const ModelKey& key) const;
-  std::vector<std::pair<ModelKey, std::vector<VersionStatus>>> AllModels() const;
+  // By key.
+  std::vector<ModelStatus> AllModels() const;
 
   // Versions that are loaded, serving or not.
   int64_t LiveCount() const;
@@ -93,10 +101,13 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
   struct VersionRecord {
     VersionState state = VersionState::kUnknown;
     std::string reason;
-    uint64_t incarnation = 0;  // which loaded object the record speaks of
+    uint64_t incarnation = 0;  // of the loaded object this speaks of; 0: none
     ServableHandle handle;     // null unless READY
   };
-  using ModelRecord = std::map<int64_t, VersionRecord>;
+  struct ModelRecord {
+    std::map<int64_t, VersionRecord> versions;
+    uint64_t superseded = 0;  // how often
+  };
   struct Live {
     ModelKey key;
     int64_t version = 0;
@@ -106,20 +117,24 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
     uint64_t incarnation = 0;
     ServableHandle handle;
   };
+  using Handles = std::vector<ServableHandle>;
 
   explicit ModelLifecycle(const Options& options) : options_(options) {}
 
-  bool Outdated(const Batch& batch) const;
-  void LoadVersion(const std::shared_ptr<Batch>& batch, size_t index);
-  absl::StatusOr<std::shared_ptr<Servable>> TryLoad(const Batch& batch, const LoadRequest& request);
+  void Begin(Batch& batch);
+  void LoadVersion(Batch& batch, size_t index);
+  absl::StatusOr<std::shared_ptr<Servable>> Attempt(const Batch& batch, const LoadRequest& request);
   Loaded Adopt(const Batch& batch, const LoadRequest& request, std::shared_ptr<Servable> servable);
   void Commit(Batch& batch);
-  absl::Status Fail(Batch& batch);
-  void Exchange(Batch& batch);
+  bool Outdated(const Batch& batch) const;
   void Released(const ModelKey& key, int64_t version, uint64_t incarnation);
-  static void Apply(VersionEvent event, std::string reason, VersionRecord& record);
-  void UnloadLocked(const ModelKey& key, ModelRecord& model, std::vector<ServableHandle>& leaving);
-  void Publish(const ModelKey& key, const ModelRecord& model);
+
+  // With mutex_ held.
+  bool OutdatedLocked(const Batch& batch) const;
+  void DropLocked(const Batch& batch);
+  void ExchangeLocked(Batch& batch, Handles& leaving);
+  void UnloadLocked(const ModelKey& key, ModelRecord& model, Handles& leaving);
+  void PublishLocked(const ModelKey& key, const ModelRecord& model);
 
   const Options options_;
 
@@ -129,8 +144,7 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
   std::map<ModelKey, ModelRecord> models_;
   std::map<uint64_t, Live> live_;  // by incarnation
   uint64_t next_incarnation_ = 1;
-  uint64_t superseded_all_ = 0;              // grows with each SupersedeAll()
-  std::map<ModelKey, uint64_t> superseded_;  // grows with each Supersede()
+  bool superseded_for_good_ = false;
 };
 
 }  // namespace nereid

@@ -10,17 +10,11 @@
 
 #include "absl/status/status.h"
 #include "common/file_system.h"
+#include "config/server_options.h"
 #include "repository/loader.h"
 #include "repository/model_source.h"
 
 namespace nereid {
-
-// Who decides what is loaded.
-enum class ModelControlMode : uint8_t {
-  kNone,      // everything found at start-up
-  kPoll,      // everything found, at any time
-  kExplicit,  // what clients ask for
-};
 
 struct RepositoryOptions {
   std::vector<std::string> paths;  // duplicates collapse, order does not matter

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,7 +68,13 @@ class ServingMap : public ModelResolver {
     const ServingVersion* latest = nullptr;  // highest READY; null: none
   };
   using NameEntry = std::vector<NamedModel>;
-  using Models = absl::flat_hash_map<std::string, std::shared_ptr<const NameEntry>>;
+  // Looks names up without making a string of them.
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  using Models =
+      absl::flat_hash_map<std::string, std::shared_ptr<const NameEntry>, NameHash, std::equal_to<>>;
 
   absl::StatusOr<const NamedModel*> Find(const Models& models, std::string_view model) const;
 
