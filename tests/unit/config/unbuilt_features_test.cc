@@ -1,0 +1,55 @@
+#include "config/unbuilt_features.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config_test_util.h"
+
+namespace nereid {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Parse;
+using testing::Text;
+
+struct Row {
+  std::string text, feature;
+};
+
+TEST(CheckSupported, NamesTheFeatureAModelNeeds) {
+  for (const Row& row : {
+           Row{"sequence_batching {}", "sequence_batching"},
+           Row{"platform: \"ensemble\"", "ensemble_scheduling"},
+           Row{"ensemble_scheduling {}", "ensemble_scheduling"},
+           Row{"response_cache { enable: true }", "response_cache"},
+           Row{"model_repository_agents { agents { name: \"a\" } }", "model_repository_agents"},
+           Row{"instance_group { rate_limiter { priority: 1 } }", "instance_group.rate_limiter"},
+           Row{"instance_group { rate_limiter { resources { name: \"r\" } } }",
+               "instance_group.rate_limiter"},
+           Row{"instance_group { secondary_devices {} }", "instance_group.secondary_devices"},
+           Row{"parameters { key: \"TRITON_BATCH_STRATEGY_PATH\" value {} }",
+               "parameters.TRITON_BATCH_STRATEGY_PATH"},
+       }) {
+    const absl::Status status = CheckSupported(Parse("name: \"m\" " + row.text));
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << row.text;
+    EXPECT_EQ(Text(status),
+              "model 'm' needs " + row.feature + ", which this version does not support");
+  }
+}
+
+TEST(CheckSupported, NamesAllOfThem) {
+  const absl::Status status =
+      CheckSupported(Parse("sequence_batching {} instance_group { secondary_devices {} }"));
+  EXPECT_THAT(Text(status), HasSubstr("sequence_batching, instance_group.secondary_devices"));
+}
+
+TEST(CheckSupported, AcceptsWhatIsBuilt) {
+  EXPECT_TRUE(CheckSupported(Parse(R"(
+      max_batch_size: 4 dynamic_batching { priority_levels: 2 default_priority_level: 1 }
+      model_warmup { name: "w" } response_cache {} instance_group { rate_limiter {} }
+      input { allow_ragged_batch: true } model_transaction_policy { decoupled: true })"))
+                  .ok());
+}
+
+}  // namespace
+}  // namespace nereid
