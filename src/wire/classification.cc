@@ -152,6 +152,8 @@ absl::StatusOr<OutputTensor> Classify(const OutputTensor& output, uint32_t count
   result.data_type = DataType::kBytes;
   if (batched) result.shape.push_back(output.shape[0]);
   result.shape.push_back(static_cast<int64_t>(classes));
+  // A batch of empty entries may have any length: there is nothing to walk.
+  if (classes == 0) return result;
   result.data = StringPayload(classify({data, entries, entry_size, classes, output.spec->labels}));
   return result;
 }
