@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "infer/servable.h"
-#include "nereid/backend.h"
+#include "nereid/memory_estimate.h"
 
 namespace inference {
 class ModelConfig;
