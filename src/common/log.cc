@@ -1,17 +1,15 @@
 #include "common/log.h"
 
-#include <unistd.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
 
-#include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <ctime>
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <vector>
 
-#include "absl/strings/str_format.h"
 #include "common/json_text.h"
 #include "common/strings.h"
 
@@ -25,11 +23,30 @@ std::atomic<int> verbose_level{0};
 
 namespace {
 
-struct FileCloser {
-  void operator()(FILE* file) const { std::fclose(file); }
-};
+constexpr char kDefaultPattern[] = "%^%L%m%d %H:%M:%S.%f %P %s:%#] %v%$";
+constexpr char kIso8601Pattern[] = "%Y-%m-%dT%H:%M:%SZ %L %P %s:%#] %v";
+constexpr char kRawPattern[] = "%v";
 
-// The process's log. Lines are written whole under one mutex; a failed write loses that line.
+using Sink = std::shared_ptr<spdlog::sinks::sink>;
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::info;
+  }
+}
+
+std::unique_ptr<spdlog::formatter> Formatter(const char* pattern, const char* end_of_line) {
+  return std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc,
+                                                     end_of_line);
+}
+
+// The process's log: spdlog sinks behind a lock. What a sink cannot write is lost, never the
+// process.
 class Log {
  public:
   static Log& Instance() {
@@ -38,17 +55,24 @@ class Log {
   }
 
   absl::Status Configure(const LogOptions& options) {
-    std::unique_ptr<FILE, FileCloser> file;
-    if (!options.file.empty()) {
-      file.reset(std::fopen(options.file.c_str(), "ae"));
-      if (file == nullptr) {
-        return absl::UnavailableError(
-            StrCat("failed to open log file '", options.file, "': ", std::strerror(errno)));
+    Sink out;
+    Sink err;
+    try {
+      if (options.file.empty()) {
+        out = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+        err = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+      } else {
+        out = err = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file);
       }
+    } catch (const std::exception& error) {
+      return absl::UnavailableError(
+          StrCat("failed to open log file '", options.file, "': ", error.what()));
     }
     std::lock_guard<std::mutex> lock(mutex_);
     options_ = options;
-    file_ = std::move(file);
+    out_ = std::move(out);
+    err_ = std::move(err);
+    SetPattern();
     log_internal::enabled_mask =
         (options.error ? 1 : 0) | (options.warning ? 2 : 0) | (options.info ? 4 : 0);
     log_internal::verbose_level = options.verbose_level;
@@ -60,17 +84,21 @@ class Log {
     return options_;
   }
 
-  void Write(LogLevel level, const std::string& text) {
+  void Write(LogLevel level, const char* file, int line, std::string_view text) {
+    const spdlog::details::log_msg message(spdlog::source_loc{file, line, ""}, "", ToSpdlog(level),
+                                           spdlog::string_view_t(text.data(), text.size()));
     std::lock_guard<std::mutex> lock(mutex_);
-    FILE* out = file_ ? file_.get() : (level <= LogLevel::kWarning ? stderr : stdout);
-    std::fwrite(text.data(), 1, text.size(), out);
-    std::fflush(out);
-    std::clearerr(out);
+    WriteTo(level <= LogLevel::kWarning ? *err_ : *out_, message);
   }
 
-  LogFormat format() {
+  void WriteRaw(LogLevel level, std::string_view text) {
+    const spdlog::details::log_msg message("", ToSpdlog(level),
+                                           spdlog::string_view_t(text.data(), text.size()));
     std::lock_guard<std::mutex> lock(mutex_);
-    return options_.format;
+    spdlog::sinks::sink& sink = level <= LogLevel::kWarning ? *err_ : *out_;
+    sink.set_formatter(Formatter(kRawPattern, ""));
+    WriteTo(sink, message);
+    SetPattern();
   }
 
   bool escape() const { return escape_; }
@@ -79,31 +107,32 @@ class Log {
   Log() {
     const char* escape = std::getenv("TRITON_SERVER_ESCAPE_LOG_MESSAGES");
     escape_ = escape == nullptr || std::string_view(escape) != "0";
+    // Standard streams always open.
+    Configure(LogOptions{}).IgnoreError();
+  }
+
+  void SetPattern() {
+    const bool iso = options_.format == LogFormat::kIso8601;
+    for (const Sink& sink : {out_, err_}) {
+      sink->set_formatter(Formatter(iso ? kIso8601Pattern : kDefaultPattern, "\n"));
+    }
+  }
+
+  static void WriteTo(spdlog::sinks::sink& sink, const spdlog::details::log_msg& message) {
+    try {
+      sink.log(message);
+      sink.flush();
+    } catch (const std::exception&) {
+      // A full disk or a closed stream loses the line.
+    }
   }
 
   std::mutex mutex_;
-  LogOptions options_;                      // guarded by mutex_
-  std::unique_ptr<FILE, FileCloser> file_;  // guarded by mutex_
+  LogOptions options_;  // guarded by mutex_
+  Sink out_;            // guarded by mutex_; information
+  Sink err_;            // guarded by mutex_; warnings and errors
   bool escape_ = true;
 };
-
-std::string Prefix(LogFormat format, LogLevel level, const char* file, int line) {
-  const char* slash = std::strrchr(file, '/');
-  const char* base = slash == nullptr ? file : slash + 1;
-  const char letter = level == LogLevel::kError ? 'E' : level == LogLevel::kWarning ? 'W' : 'I';
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  gmtime_r(&now.tv_sec, &utc);
-  if (format == LogFormat::kIso8601) {
-    return absl::StrFormat("%04d-%02d-%02dT%02d:%02d:%02dZ %c %d %s:%d] ", utc.tm_year + 1900,
-                           utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, letter,
-                           getpid(), base, line);
-  }
-  return absl::StrFormat("%c%02d%02d %02d:%02d:%02d.%06d %d %s:%d] ", letter, utc.tm_mon + 1,
-                         utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000,
-                         getpid(), base, line);
-}
 
 }  // namespace
 
@@ -112,21 +141,20 @@ absl::Status ConfigureLog(const LogOptions& options) { return Log::Instance().Co
 LogOptions CurrentLogOptions() { return Log::Instance().options(); }
 
 void LogRaw(LogLevel level, const std::string& text) {
-  if (log_internal::Enabled(level, 1)) Log::Instance().Write(level, text);
+  if (log_internal::Enabled(level, 1)) Log::Instance().WriteRaw(level, text);
 }
 
 namespace log_internal {
 
 Line::~Line() {
   Log& log = Log::Instance();
-  std::string text = Prefix(log.format(), level_, file_, line_);
-  if (log.escape()) {
-    AppendJsonString(stream_.str(), text);
-  } else {
-    text += stream_.str();
+  if (!log.escape()) {
+    log.Write(level_, file_, line_, stream_.str());
+    return;
   }
-  text += '\n';
-  log.Write(level_, text);
+  std::string text;
+  AppendJsonString(stream_.str(), text);
+  log.Write(level_, file_, line_, text);
 }
 
 }  // namespace log_internal

@@ -56,14 +56,17 @@ void LogRaw(LogLevel level, const std::string& text);
 
 }  // namespace nereid
 
-// NLOG(Info) << "text"; the text is built only when the level is on.
-#define NLOG(level)                                                        \
-  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::k##level, 1)) { \
-  } else                                                                   \
-    ::nereid::log_internal::Line(::nereid::LogLevel::k##level, __FILE__, __LINE__).stream()
+// NLOG(Info) << "text"; the text is built only when the level is on. (The switch keeps an `else`
+// that follows from binding to the macro's own `if`.)
+#define NLOG(level) NEREID_LOG_AT(::nereid::LogLevel::k##level, 1)
 
 // NVLOG(2) << "text": a verbose line of that verbosity.
-#define NVLOG(verbosity)                                                             \
-  if (!::nereid::log_internal::Enabled(::nereid::LogLevel::kVerbose, (verbosity))) { \
-  } else                                                                             \
-    ::nereid::log_internal::Line(::nereid::LogLevel::kVerbose, __FILE__, __LINE__).stream()
+#define NVLOG(verbosity) NEREID_LOG_AT(::nereid::LogLevel::kVerbose, verbosity)
+
+#define NEREID_LOG_AT(level, verbosity)                       \
+  switch (0)                                                  \
+  case 0:                                                     \
+  default:                                                    \
+    if (!::nereid::log_internal::Enabled(level, verbosity)) { \
+    } else /* NOLINT */                                       \
+      ::nereid::log_internal::Line(level, __FILE__, __LINE__).stream()
