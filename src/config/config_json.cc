@@ -6,9 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "common/json_text.h"
 #include "common/strings.h"
@@ -40,6 +39,8 @@ void AppendFloat(Float value, std::string* out) {
     out->append("\"NaN\"");
   } else if (std::isinf(value)) {
     out->append(value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+  } else if (value == 0 && std::signbit(value)) {
+    out->append("-0.0");  // "-0" reads back as an integer, which has no sign
   } else {
     char text[32];
     out->append(text, std::to_chars(text, text + sizeof text, value).ptr);
@@ -142,13 +143,13 @@ std::string MapKey(const Message& entry, const FieldDescriptor& key) {
 void AppendMap(const Message& message, const FieldDescriptor& field, std::string* out) {
   const FieldDescriptor& key = *field.message_type()->map_key();
   const FieldDescriptor& value = *field.message_type()->map_value();
-  std::vector<std::pair<std::string, const Message*>> entries;
   const Reflection& reflection = *message.GetReflection();
+  // A key written twice is still there twice; the last one counts.
+  std::map<std::string, const Message*> entries;
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
     const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
-    entries.emplace_back(MapKey(entry, key), &entry);
+    entries[MapKey(entry, key)] = &entry;
   }
-  std::sort(entries.begin(), entries.end());
   out->push_back('{');
   for (const auto& [name, entry] : entries) {
     if (out->back() != '{') out->push_back(',');

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
+#include "common/log.h"
 #include "config/config_json.h"
 #include "config/config_parser.h"
 #include "config/graph_agreement.h"
@@ -67,6 +69,12 @@ void Exercise(inference::ModelConfig config) {
 
 }  // namespace
 }  // namespace nereid
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  nereid::LogOptions quiet;
+  quiet.warning = false;
+  return nereid::ConfigureLog(quiet).ok() ? 0 : 1;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);

@@ -105,10 +105,19 @@ TEST(ConfigToJson, EscapesTextAndSortsMaps) {
   EXPECT_THAT(text, ::testing::HasSubstr(R"("metric_tags":{"b":"2","z":"1"})"));
 }
 
+TEST(ConfigToJson, PrintsTheLastValueOfAKeyWrittenTwice) {
+  const std::string text = ConfigToJson(
+      Parse(R"(metric_tags { key: "k" value: "1" } metric_tags { key: "k" value: "2" })"));
+  EXPECT_THAT(text, ::testing::HasSubstr(R"("metric_tags":{"k":"2"})"));
+}
+
 TEST(ConfigToJson, PrintsFloatsShortestAndTheRestAsText) {
   const json object = json::parse(ConfigToJson(Parse(R"(sequence_batching {
     direct { minimum_slot_utilization: 0.1 }
     control_input { control { fp32_false_true: [ nan, inf, -inf, 1 ] } } })")));
+  EXPECT_THAT(ConfigToJson(Parse("model_metrics { metric_control { histogram_options { "
+                                 "buckets: [ -0, 5e-324, 0.1 ] } } }")),
+              ::testing::HasSubstr("[-0.0,5e-324,0.1]"));
   const json& batching = object["sequence_batching"];
   EXPECT_EQ(batching["direct"]["minimum_slot_utilization"], 0.1);
   EXPECT_EQ(batching["control_input"][0]["control"][0]["fp32_false_true"],
