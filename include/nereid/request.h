@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "absl/container/inlined_vector.h"
@@ -99,6 +100,11 @@ class InferRequest {
   bool WantsOutput(const TensorSpec& spec) const;
   bool IsCancelled() const noexcept { return sink_ != nullptr && sink_->IsCancelled(); }
   bool answered() const { return sink_ == nullptr; }
+  // Puts `wrap(the sink)` in the sink's place: for whoever must see the answers on their way out.
+  template <typename Wrap>
+  void WrapSink(Wrap&& wrap) {
+    sink_ = wrap(std::move(sink_));
+  }
   int64_t response_count() const { return response_count_; }
 
   absl::StatusOr<Buffer> AllocateOutput(const TensorSpec& spec, size_t byte_size,
