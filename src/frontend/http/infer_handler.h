@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "frontend/http/http_environment.h"
+#include "net/http_request.h"
+
+namespace nereid {
+
+// Infer: from the body's bytes to an InferRequest on its way through the server.
+void HandleInfer(const HttpEnvironment& environment, HttpExchange exchange);
+
+// Bytes of body that an infer request with this head may have. Binary tensors are not limited by
+// HttpEnvironment::max_input_size; JSON, raw inputs and compressed bodies are.
+uint64_t MaxInferBodyBytes(const HttpEnvironment& environment, const HttpRequest& head);
+
+// What a body of `size` bytes, above that, is told.
+absl::Status InferBodyTooLarge(const HttpEnvironment& environment, const HttpRequest& head,
+                               uint64_t size);
+
+}  // namespace nereid
