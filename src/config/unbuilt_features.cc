@@ -35,6 +35,8 @@ constexpr Feature kUnbuilt[] = {
     {"response_cache", [](const ModelConfig& c) { return c.response_cache().enable(); }},
     {"model_repository_agents",
      [](const ModelConfig& c) { return !c.model_repository_agents().agents().empty(); }},
+    {"model_operations",
+     [](const ModelConfig& c) { return !c.model_operations().op_library_filename().empty(); }},
     {"instance_group.rate_limiter",
      [](const ModelConfig& c) {
        return AnyGroup(c, [](const Group& group) {

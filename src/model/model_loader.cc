@@ -7,6 +7,7 @@
 #include "common/strings.h"
 #include "config/complete.h"
 #include "config/prepare.h"
+#include "config/unbuilt_features.h"
 #include "model/served_model.h"
 #include "proto/model_config.pb.h"
 
@@ -55,6 +56,8 @@ DeviceInventory ModelLoader::DevicesFor(const Backend& backend) const {
 }
 
 absl::StatusOr<ModelLoader::Prepared> ModelLoader::Prepare(const LoadRequest& request) {
+  // Before the backend is looked for: an ensemble has none to find.
+  NEREID_RETURN_IF_ERROR(CheckSupported(*request.config));
   inference::ModelConfig config = *request.config;
   Prepared prepared;
   NEREID_ASSIGN_OR_RETURN(prepared.backend, registry_.Get({.model_name = config.name(),

@@ -23,6 +23,7 @@ TEST(CheckSupported, NamesTheFeatureAModelNeeds) {
            Row{"ensemble_scheduling {}", "ensemble_scheduling"},
            Row{"response_cache { enable: true }", "response_cache"},
            Row{"model_repository_agents { agents { name: \"a\" } }", "model_repository_agents"},
+           Row{"model_operations { op_library_filename: \"l.so\" }", "model_operations"},
            Row{"instance_group { rate_limiter { priority: 1 } }", "instance_group.rate_limiter"},
            Row{"instance_group { rate_limiter { resources { name: \"r\" } } }",
                "instance_group.rate_limiter"},
