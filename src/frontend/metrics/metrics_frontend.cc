@@ -17,7 +17,9 @@ class MetricsFrontend::Handler : public HttpHandler {
  public:
   explicit Handler(const MetricsRegistry* registry) : registry_(registry) {}
 
-  HeadDecision OnHead(HttpRequest&) override { return {.max_body_bytes = kMaxBodyBytes}; }
+  HeadDecision OnHead(HttpRequest&) override {
+    return {.refusal = {}, .max_body_bytes = kMaxBodyBytes};
+  }
 
   void OnRequest(HttpExchange exchange) override {
     const HttpRequest& request = exchange.request();
