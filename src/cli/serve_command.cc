@@ -49,6 +49,7 @@ int Serve(const std::vector<std::string>& arguments) {
   LogRaw(LogLevel::kInfo, (*core)->StartupTables());
   absl::StatusOr<std::unique_ptr<Services>> services = Services::Start(options, core->get());
   if (!services.ok()) return FailToStart("starting services", services.status());
+  LogRaw(LogLevel::kInfo, (*services)->AddressTable());
 
   WaitForStopSignal();
   const absl::Status stopped = (*services)->Stop(std::chrono::seconds(options.exit_timeout_secs));

@@ -37,12 +37,6 @@ constexpr Feature kUnbuilt[] = {
      [](const ModelConfig& c) { return !c.model_repository_agents().agents().empty(); }},
     {"model_operations",
      [](const ModelConfig& c) { return !c.model_operations().op_library_filename().empty(); }},
-    {"instance_group.rate_limiter",
-     [](const ModelConfig& c) {
-       return AnyGroup(c, [](const Group& group) {
-         return !group.rate_limiter().resources().empty() || group.rate_limiter().priority() != 0;
-       });
-     }},
     {"instance_group.secondary_devices",
      [](const ModelConfig& c) {
        return AnyGroup(c, [](const Group& group) { return !group.secondary_devices().empty(); });
@@ -62,6 +56,14 @@ absl::Status CheckSupported(const ModelConfig& config) {
   return absl::UnimplementedError(StrCat("model '", config.name(), "' needs ",
                                          absl::StrJoin(needed, ", "),
                                          ", which this version does not support"));
+}
+
+std::vector<std::string> SettingsWithoutEffect(const ModelConfig& config) {
+  const bool limited = AnyGroup(config, [](const Group& group) {
+    return !group.rate_limiter().resources().empty() || group.rate_limiter().priority() != 0;
+  });
+  if (!limited) return {};
+  return {"instance_group.rate_limiter"};
 }
 
 }  // namespace nereid

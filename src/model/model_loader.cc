@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backend/guarded.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "config/complete.h"
@@ -58,6 +59,10 @@ DeviceInventory ModelLoader::DevicesFor(const Backend& backend) const {
 absl::StatusOr<ModelLoader::Prepared> ModelLoader::Prepare(const LoadRequest& request) {
   // Before the backend is looked for: an ensemble has none to find.
   NEREID_RETURN_IF_ERROR(CheckSupported(*request.config));
+  for (const std::string& setting : SettingsWithoutEffect(*request.config)) {
+    NLOG(Warning) << "model '" << request.name << "': " << setting
+                  << " has no effect, the server runs without it";
+  }
   inference::ModelConfig config = *request.config;
   Prepared prepared;
   NEREID_ASSIGN_OR_RETURN(prepared.backend, registry_.Get({.model_name = config.name(),

@@ -24,9 +24,6 @@ TEST(CheckSupported, NamesTheFeatureAModelNeeds) {
            Row{"response_cache { enable: true }", "response_cache"},
            Row{"model_repository_agents { agents { name: \"a\" } }", "model_repository_agents"},
            Row{"model_operations { op_library_filename: \"l.so\" }", "model_operations"},
-           Row{"instance_group { rate_limiter { priority: 1 } }", "instance_group.rate_limiter"},
-           Row{"instance_group { rate_limiter { resources { name: \"r\" } } }",
-               "instance_group.rate_limiter"},
            Row{"instance_group { secondary_devices {} }", "instance_group.secondary_devices"},
            Row{"parameters { key: \"TRITON_BATCH_STRATEGY_PATH\" value {} }",
                "parameters.TRITON_BATCH_STRATEGY_PATH"},
@@ -50,6 +47,15 @@ TEST(CheckSupported, AcceptsWhatIsBuilt) {
       model_warmup { name: "w" } response_cache {} instance_group { rate_limiter {} }
       input { allow_ragged_batch: true } model_transaction_policy { decoupled: true })"))
                   .ok());
+}
+
+TEST(SettingsWithoutEffect, NamesTheRateLimiterOnlyWhereItIsUsed) {
+  EXPECT_THAT(SettingsWithoutEffect(Parse("instance_group { rate_limiter { priority: 1 } }")),
+              ::testing::ElementsAre("instance_group.rate_limiter"));
+  EXPECT_THAT(SettingsWithoutEffect(
+                  Parse("instance_group { rate_limiter { resources { name: \"r\" } } }")),
+              ::testing::SizeIs(1));
+  EXPECT_TRUE(SettingsWithoutEffect(Parse("instance_group { rate_limiter {} }")).empty());
 }
 
 }  // namespace

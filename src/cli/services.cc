@@ -1,0 +1,100 @@
+#include "cli/services.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "common/text_table.h"
+
+namespace nereid {
+namespace {
+
+std::string AddressOf(const std::string& address, int port) { return StrCat(address, ":", port); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Services>> Services::Start(const ServerOptions& options,
+                                                          Core* core) {
+  std::unique_ptr<Services> services(new Services(options, core));
+  if (options.grpc.endpoint.allow) NEREID_RETURN_IF_ERROR(services->StartGrpc());
+  if (options.http.endpoint.allow) NEREID_RETURN_IF_ERROR(services->StartHttp());
+  if (options.metrics.endpoint.allow) NEREID_RETURN_IF_ERROR(services->StartMetrics());
+  return services;
+}
+
+absl::Status Services::StartGrpc() {
+  absl::StatusOr<std::unique_ptr<GrpcFrontend>> frontend =
+      GrpcFrontend::Create(options_.grpc, &core_->server());
+  if (!frontend.ok()) {
+    NLOG(Error) << "failed to start GRPC service";
+    return frontend.status();
+  }
+  grpc_ = *std::move(frontend);
+  NLOG(Info) << "Started GRPCInferenceService at "
+             << AddressOf(options_.grpc.endpoint.address, grpc_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Services::StartHttp() {
+  absl::StatusOr<std::unique_ptr<HttpFrontend>> frontend =
+      HttpFrontend::Create(options_.http, &core_->server());
+  if (!frontend.ok()) {
+    NLOG(Error) << "failed to start HTTP service";
+    return frontend.status();
+  }
+  http_ = *std::move(frontend);
+  NLOG(Info) << "Started HTTPService at "
+             << AddressOf(options_.http.endpoint.address, http_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Services::StartMetrics() {
+  MetricsFrontend::Options options;
+  options.address = options_.metrics.endpoint.address.empty() ? options_.http.endpoint.address
+                                                              : options_.metrics.endpoint.address;
+  options.port = static_cast<uint16_t>(options_.metrics.endpoint.port);
+  absl::StatusOr<std::unique_ptr<MetricsFrontend>> frontend =
+      MetricsFrontend::Create(options, &core_->metrics());
+  if (!frontend.ok()) {
+    NLOG(Error) << "failed to start Metrics service";
+    return frontend.status();
+  }
+  metrics_ = *std::move(frontend);
+  NLOG(Info) << "Started Metrics Service at " << AddressOf(options.address, metrics_->port());
+  return absl::OkStatus();
+}
+
+absl::Status Services::Stop(std::chrono::seconds timeout) {
+  const TimePoint deadline = Clock::now() + timeout;
+  const auto left = [&] {
+    return std::max(std::chrono::milliseconds(0),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+  };
+  if (http_ != nullptr && !http_->Drain(left())) {
+    NLOG(Warning) << "HTTP connections were still busy when the exit timeout passed";
+  }
+  if (grpc_ != nullptr && !grpc_->Drain(deadline)) {
+    NLOG(Warning) << "gRPC calls were still in flight when the exit timeout passed";
+  }
+  NEREID_RETURN_IF_ERROR(core_->server().Stop(
+      std::chrono::duration_cast<std::chrono::seconds>(left() + std::chrono::milliseconds(999))));
+  http_.reset();
+  grpc_.reset();
+  metrics_.reset();
+  return absl::OkStatus();
+}
+
+std::string Services::AddressTable() const {
+  TextTable table({"Service", "Address"});
+  if (grpc_) table.AddRow({"gRPC", AddressOf(options_.grpc.endpoint.address, grpc_port())});
+  if (http_) table.AddRow({"HTTP", AddressOf(options_.http.endpoint.address, http_port())});
+  if (metrics_) {
+    const std::string& address = options_.metrics.endpoint.address;
+    table.AddRow({"Metrics", AddressOf(address.empty() ? options_.http.endpoint.address : address,
+                                       metrics_port())});
+  }
+  return table.Text();
+}
+
+}  // namespace nereid
