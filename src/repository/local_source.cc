@@ -52,7 +52,8 @@ absl::StatusOr<std::unique_ptr<LocalSource>> LocalSource::Create(std::string pat
     return absl::InvalidArgumentError(StrCat("repository path is not a valid directory: ",
                                              source->path_, " (", models.status().message(), ")"));
   }
-  for (const std::string& name : *files.List(source->path_)) {
+  NEREID_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(source->path_));
+  for (const std::string& name : names) {
     if (IsCandidate(name)) continue;
     NLOG(Warning) << "ignore '" << JoinPath(source->path_, name) << "': not the name of a model";
   }
