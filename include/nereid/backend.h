@@ -46,8 +46,12 @@ struct ModelContext {
   std::vector<InstanceKind> instance_kinds;  // kinds of the instance groups that will be made
 };
 
-// One execution slot on one device, driven by one thread at a time: the worker that the server made
-// for it. CreateInstance(), Execute() and the destructor all run on that thread.
+// One execution slot on one device, driven by one thread: the worker that the server made for it.
+// CreateInstance(), Execute(), Healthy() and the destructor all run on that thread.
+//
+// A backend that answers from threads of its own takes the requests out of the batch and may return
+// from Execute() at once, to be given more; it holds the queue back by not returning. It asks
+// InferRequest::IsCancelled() between steps, and its destructor answers what it still holds.
 class Instance {
  public:
   virtual ~Instance() = default;
