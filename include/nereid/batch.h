@@ -28,6 +28,8 @@ class Batch {
   int64_t total_batch_size() const { return total_batch_size_; }
   InferRequest& request(size_t i) { return *requests_[i]; }
   const InferRequest& request(size_t i) const { return *requests_[i]; }
+  // Takes request i out for good; those behind it move up.
+  std::unique_ptr<InferRequest> Remove(size_t i);
   // Leaves an empty place: do not touch request(i) afterwards.
   std::unique_ptr<InferRequest> Take(size_t i) { return std::move(requests_[i]); }
   bool Has(size_t i) const { return requests_[i] != nullptr; }

@@ -5,6 +5,7 @@
 #include "cli/option_parser.h"
 #include "cli/services.h"
 #include "cli/signals.h"
+#include "common/status_label.h"
 #include "common/strings.h"
 
 namespace nereid {
@@ -18,9 +19,9 @@ int Refuse(std::string_view message) {
 }
 
 int FailToStart(std::string_view what, const absl::Status& status) {
-  const std::string code = absl::StatusCodeToString(status.code());
-  std::fprintf(stderr, "error: %.*s: %s - %s\n", static_cast<int>(what.size()), what.data(),
-               code.c_str(), std::string(Message(status)).c_str());
+  std::fprintf(stderr, "error: %s: %s - %s\n", std::string(what).c_str(),
+               std::string(StatusLabel(status.code())).c_str(),
+               std::string(Message(status)).c_str());
   return 1;
 }
 

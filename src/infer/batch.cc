@@ -13,6 +13,13 @@ void Batch::Add(std::unique_ptr<InferRequest> request) {
   requests_.push_back(std::move(request));
 }
 
+std::unique_ptr<InferRequest> Batch::Remove(size_t i) {
+  std::unique_ptr<InferRequest> request = std::move(requests_[i]);
+  requests_.erase(requests_.begin() + static_cast<std::ptrdiff_t>(i));
+  if (request != nullptr) total_batch_size_ -= request->batch_size;
+  return request;
+}
+
 namespace {
 
 void Stamp(std::vector<std::unique_ptr<InferRequest>>& requests, TimePoint Timeline::*station) {

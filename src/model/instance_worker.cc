@@ -8,6 +8,7 @@
 #include "backend/guarded.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "sched/refusal.h"
 
 namespace nereid {
 namespace {
@@ -17,6 +18,16 @@ constexpr std::chrono::milliseconds kReplacementPause{500};
 
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+}
+
+// Answers what was cancelled or gave up between the pull and now.
+void RefuseStale(Batch& batch, TimePoint now) {
+  for (size_t i = batch.size(); i-- > 0;) {
+    const std::optional<Refusal> refusal = FindRefusal(batch.request(i), now);
+    if (!refusal) continue;
+    std::unique_ptr<InferRequest> request = batch.Remove(i);
+    request->Fail(RefusalStatus(*refusal, *request));
+  }
 }
 
 }  // namespace
@@ -83,6 +94,8 @@ void InstanceWorker::Serve() {
 
 void InstanceWorker::Execute(Batch batch) {
   const TimePoint now = Clock::now();
+  RefuseStale(batch, now);
+  if (batch.empty()) return;
   for (size_t i = 0; i < batch.size(); ++i) batch.request(i).timeline.exec_start = now;
   batch.set_observer(options_.observer);
   absl::Status status = GuardedExecute(*instance_, batch);

@@ -178,6 +178,32 @@ TEST(ServedModelTest, AnUnhealthyInstanceIsReplaced) {
   EXPECT_TRUE((*model)->Healthy());
 }
 
+TEST(ServedModelTest, ARequestCancelledWhileQueuedIsNotExecuted) {
+  auto gate = std::make_shared<Gate>();
+  auto executed = std::make_shared<std::atomic<int>>(0);
+  auto model = ServedModel::Create(OptionsFor(kConfig, [gate, executed](Batch& batch) {
+    ++*executed;
+    gate->Arrive();
+    return AnswerAll(batch);
+  }));
+  ASSERT_TRUE(model.ok());
+  std::vector<std::shared_ptr<SinkRecord>> records;
+  for (int i = 0; i < 3; ++i) {
+    records.push_back(std::make_shared<SinkRecord>());
+    (*model)->Submit(MakeRequest(records.back()));
+  }
+  gate->WaitForArrival();
+  records[1]->Cancel();
+  gate->Open();
+  for (const auto& record : records) record->WaitUntilFinal();
+  EXPECT_TRUE(records[0]->status().ok());
+  EXPECT_TRUE(absl::IsCancelled(records[1]->status())) << records[1]->status();
+  EXPECT_TRUE(records[2]->status().ok());
+  EXPECT_EQ(*executed, 2);
+  const ModelStatistics::Snapshot s = (*model)->statistics().Read();
+  EXPECT_EQ(s.failures[static_cast<int>(FailureReason::kCanceled)], 1u);
+}
+
 TEST(ServedModelTest, EveryRequestOfManyThreadsIsAnsweredOnce) {
   auto model = ServedModel::Create(OptionsFor(kConfig, AnswerAll, 3));
   ASSERT_TRUE(model.ok());
