@@ -58,34 +58,54 @@ class AddSubInstance : public Instance {
   }
 
  private:
-  absl::StatusOr<InferResponse> Compute(InferRequest& request) {
-    std::array<const InferRequest::Input*, 2> inputs;
-    std::array<const std::byte*, 2> data;
+  struct Operands {
+    std::array<const InferRequest::Input*, 2> inputs{};
+    std::array<const std::byte*, 2> data{};
+    size_t byte_size = 0;
+  };
+
+  absl::StatusOr<Operands> FindOperands(const InferRequest& request) {
+    Operands operands;
     for (size_t i = 0; i < 2; ++i) {
-      inputs[i] = request.FindInput(tensors_.inputs[i]->name);
-      if (inputs[i] == nullptr) return absl::InternalError("an input is missing");
-      NEREID_ASSIGN_OR_RETURN(data[i], OnePiece(*inputs[i], scratch_[i]));
+      const InferRequest::Input* input = request.FindInput(tensors_.inputs[i]->name);
+      if (input == nullptr) return absl::InternalError("an input is missing");
+      NEREID_ASSIGN_OR_RETURN(operands.data[i], OnePiece(*input, scratch_[i]));
+      operands.inputs[i] = input;
     }
-    const size_t byte_size = inputs[0]->data.byte_size();
-    if (inputs[0]->shape != inputs[1]->shape || inputs[1]->data.byte_size() != byte_size) {
-      return absl::InvalidArgumentError(StrCat("INPUT0 and INPUT1 must have the same shape, got ",
-                                               ShapeToString(inputs[0]->shape), " and ",
-                                               ShapeToString(inputs[1]->shape)));
+    const auto& [left, right] = operands.inputs;
+    operands.byte_size = left->data.byte_size();
+    if (left->shape == right->shape && right->data.byte_size() == operands.byte_size) {
+      return operands;
     }
+    return absl::InvalidArgumentError(StrCat("INPUT0 and INPUT1 must have the same shape, got ",
+                                             ShapeToString(left->shape), " and ",
+                                             ShapeToString(right->shape)));
+  }
+
+  // Adds the output to the response and returns its block.
+  absl::StatusOr<std::byte*> AddOutput(InferRequest& request, const TensorSpec& spec,
+                                       const Operands& operands, InferResponse& response) const {
+    NEREID_ASSIGN_OR_RETURN(Buffer buffer, request.AllocateOutput(spec, operands.byte_size));
+    if (!buffer.place().HostAccessible()) {
+      return absl::UnimplementedError(StrCat(
+          "output '", spec.name, "' is wanted in GPU memory, which this backend cannot write"));
+    }
+    NEREID_ASSIGN_OR_RETURN(Shape shape,
+                            ClientShape(spec, operands.inputs[0]->shape, model_batches_));
+    response.outputs.push_back({&spec, spec.data_type, std::move(shape), Payload(buffer)});
+    return buffer.data();
+  }
+
+  absl::StatusOr<InferResponse> Compute(InferRequest& request) {
+    NEREID_ASSIGN_OR_RETURN(const Operands operands, FindOperands(request));
     InferResponse response;
     std::array<std::byte*, 2> out{};
     for (size_t i = 0; i < 2; ++i) {
       const TensorSpec& spec = *tensors_.outputs[i];
       if (!request.WantsOutput(spec)) continue;
-      NEREID_ASSIGN_OR_RETURN(Buffer buffer, request.AllocateOutput(spec, byte_size));
-      if (!buffer.place().HostAccessible()) {
-        return absl::UnimplementedError("outputs in GPU memory are not supported");
-      }
-      NEREID_ASSIGN_OR_RETURN(Shape shape, ClientShape(spec, inputs[0]->shape, model_batches_));
-      out[i] = buffer.data();
-      response.outputs.push_back({&spec, spec.data_type, std::move(shape), Payload(buffer)});
+      NEREID_ASSIGN_OR_RETURN(out[i], AddOutput(request, spec, operands, response));
     }
-    function_(data[0], data[1], byte_size / element_, out[0], out[1]);
+    function_(operands.data[0], operands.data[1], operands.byte_size / element_, out[0], out[1]);
     return response;
   }
 

@@ -39,6 +39,7 @@ absl::StatusOr<Ort::Env> MakeEnv(const BackendSettings& settings, bool global_th
   NEREID_ASSIGN_OR_RETURN(int inter, ThreadCount(settings, "inter_op_thread_count"));
   Ort::ThreadingOptions threads;
   threads.SetGlobalIntraOpNumThreads(intra).SetGlobalInterOpNumThreads(inter);
+  threads.SetGlobalSpinControl(0);  // the cores are not this library's alone
   return Ort::Env(threads, WriteLog, nullptr, ORT_LOGGING_LEVEL_WARNING, "nereid");
 }
 
