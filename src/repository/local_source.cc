@@ -66,6 +66,7 @@ absl::StatusOr<std::vector<std::string>> LocalSource::ListModels() const {
   for (const std::string& name : names) {
     if (!IsCandidate(name)) continue;
     absl::StatusOr<FileInfo> info = files_.Stat(JoinPath(path_, name));
+    if (absl::IsNotFound(info.status())) continue;  // removed meanwhile, or a link to nowhere
     if (!info.ok()) return absl::InternalError(info.status().message());
     if (info->is_directory) models.push_back(name);
   }

@@ -31,8 +31,10 @@ absl::StatusOr<std::vector<int64_t>> ListVersionFolders(const FileSystem& files,
   std::vector<int64_t> versions;
   for (const std::string& name : names) {
     const std::string path = JoinPath(model_path, name);
-    NEREID_ASSIGN_OR_RETURN(const FileInfo info, files.Stat(path));
-    if (!info.is_directory) continue;
+    const absl::StatusOr<FileInfo> info = files.Stat(path);
+    if (absl::IsNotFound(info.status())) continue;  // removed meanwhile, or a link to nowhere
+    if (!info.ok()) return info.status();
+    if (!info->is_directory) continue;
     if (const std::optional<int64_t> version = ParseVersionFolder(name)) {
       versions.push_back(*version);
     } else if (std::find(kOtherFolders.begin(), kOtherFolders.end(), name) == kOtherFolders.end()) {
