@@ -74,9 +74,9 @@ absl::Status AppendOutput(const OutputTensor& output, bool is_binary, JsonInferR
 
 }  // namespace
 
-absl::StatusOr<JsonInferResponse> EncodeInferResponse(const JsonResponseHead& head,
-                                                      const OutputFormat& format,
-                                                      InferResponse& response) {
+absl::StatusOr<JsonInferResponse> EncodeJsonResponse(const JsonResponseHead& head,
+                                                     const OutputFormat& format,
+                                                     InferResponse& response) {
   JsonInferResponse body;
   std::string* out = &body.json;
   out->reserve(256 + 2 * BytesToConvert(format, response));

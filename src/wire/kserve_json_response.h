@@ -31,11 +31,11 @@ struct JsonInferResponse {
 
 // Writes a response that carries outputs (not an error). Outputs are taken from `response`. Errors
 // are those of AppendJsonTensor() and Classify().
-absl::StatusOr<JsonInferResponse> EncodeInferResponse(const JsonResponseHead& head,
-                                                      const OutputFormat& format,
-                                                      InferResponse& response);
+absl::StatusOr<JsonInferResponse> EncodeJsonResponse(const JsonResponseHead& head,
+                                                     const OutputFormat& format,
+                                                     InferResponse& response);
 
-// Bytes of tensor data that EncodeInferResponse() would have to turn into text: what decides
+// Bytes of tensor data that EncodeJsonResponse() would have to turn into text: what decides
 // whether encoding is a matter of nanoseconds or of milliseconds.
 size_t BytesToConvert(const OutputFormat& format, const InferResponse& response);
 

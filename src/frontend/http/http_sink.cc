@@ -30,7 +30,7 @@ size_t BytesToWorkOn(const HttpSink::Reply& reply, const InferResponse& response
 HttpResponse BuildResponse(const HttpSink::Reply& reply, InferResponse& response) {
   const JsonResponseHead head{reply.request_id, reply.servable->config().get(),
                               reply.servable->version()};
-  absl::StatusOr<JsonInferResponse> body = EncodeInferResponse(head, reply.format, response);
+  absl::StatusOr<JsonInferResponse> body = EncodeJsonResponse(head, reply.format, response);
   if (!body.ok()) return ErrorResponse(body.status(), kTextContentType);
   HttpResponse answer(200, kJsonContentType, std::move(body->json));
   if (body->binary_size > 0) {
