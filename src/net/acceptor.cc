@@ -59,16 +59,26 @@ absl::StatusOr<ListeningSocket> ListeningSocket::Bind(const std::string& address
     return absl::InvalidArgumentError(
         StrCat("cannot resolve address '", address, "': ", gai_strerror(failure)));
   }
-  const int fd =
-      socket(info.list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  absl::Status status;
+  for (const addrinfo* candidate = info.list; candidate != nullptr;
+       candidate = candidate->ai_next) {
+    auto listening = Listen(*candidate, StrCat(address, ":", port), reuse_port);
+    if (listening.ok()) return listening;
+    status = listening.status();
+  }
+  return status;
+}
+
+absl::StatusOr<ListeningSocket> ListeningSocket::Listen(const addrinfo& info,
+                                                        const std::string& name, bool reuse_port) {
+  const int fd = socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot create a socket");
-  ListeningSocket listening(fd, port);
+  ListeningSocket listening(fd, 0);
   SetFlag(fd, SOL_SOCKET, SO_REUSEADDR);
   if (reuse_port) SetFlag(fd, SOL_SOCKET, SO_REUSEPORT);
   // Inherited by the accepted sockets.
   SetFlag(fd, IPPROTO_TCP, TCP_NODELAY);
-  const std::string name = StrCat(address, ":", port);
-  if (bind(fd, info.list->ai_addr, info.list->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
+  if (bind(fd, info.ai_addr, info.ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0) {
     if (errno == EADDRINUSE) {
       return absl::UnavailableError(StrCat("Socket '", name, "' already in use "));
     }

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "net/event_loop.h"
 
+struct addrinfo;
 struct event;
 
 namespace nereid {
@@ -15,7 +16,8 @@ namespace nereid {
 // A bound, listening, non-blocking TCP socket. Thread-compatible.
 class ListeningSocket {
  public:
-  // `address`: IPv4, IPv6 or a host name. `port` 0 takes a free one. Errors as HttpListener's.
+  // `address`: IPv4, IPv6 or a host name, whose first usable address is taken. `port` 0 takes a
+  // free one. Errors as HttpListener's.
   static absl::StatusOr<ListeningSocket> Bind(const std::string& address, uint16_t port,
                                               bool reuse_port);
 
@@ -28,6 +30,9 @@ class ListeningSocket {
 
  private:
   ListeningSocket(int fd, uint16_t port) : fd_(fd), port_(port) {}
+
+  static absl::StatusOr<ListeningSocket> Listen(const addrinfo& info, const std::string& name,
+                                                bool reuse_port);
 
   int fd_;
   uint16_t port_;

@@ -399,6 +399,8 @@ bool HttpConnection::EmitFront() {
   }
   if (outbox.aborted) {
     abort_ = true;
+    // Without chunks an orderly end would look like a complete body.
+    hard_ = framing.version_minor == 0;
   } else if (outbox.streaming) {
     WriteStreamEnd(framing, output_);
   }
@@ -418,6 +420,7 @@ void HttpConnection::Flush() {
 void HttpConnection::FinishIfDone() {
   if (!output_.empty()) return;
   if (closing_) {
+    if (hard_) return CloseHard();
     if (abort_ || !(linger_ || !buffer_.empty())) return Close();
     if (input_ != Input::kLinger) StartLinger();
   } else if (end_of_input_ && front_ == nullptr) {
@@ -459,7 +462,7 @@ void HttpConnection::CheckTimeouts(Time now) {
     return;
   }
   if (!output_.empty()) {
-    if (Expired(last_output_, options_.write_timeout, now)) Close();
+    if (Expired(last_output_, options_.write_timeout, now)) CloseHard();
     return;
   }
   switch (input_) {
@@ -512,6 +515,13 @@ void HttpConnection::Close() {
   close(fd_);
   set_->Remove(this);
   DropPipeline();
+}
+
+// Ends with a reset, and frees what the kernel still holds for a client that does not read.
+void HttpConnection::CloseHard() {
+  const linger none{1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+  Close();
 }
 
 void HttpConnection::Enqueue(ExchangeState* state) {

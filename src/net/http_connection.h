@@ -119,6 +119,7 @@ class HttpConnection {
   void FinishIfDone();
   void StartLinger();
   void Close();
+  void CloseHard();
 
   void Enqueue(ExchangeState* state);
   void PopFront();
@@ -159,7 +160,8 @@ class HttpConnection {
   bool end_of_input_ = false;
   bool closing_ = false;  // ends when the output is sent
   bool linger_ = false;   // unread input may be on its way
-  bool abort_ = false;    // ends by a reset: the output is incomplete
+  bool abort_ = false;    // the last answer was broken off
+  bool hard_ = false;     // and only a reset can tell the client
   bool closed_ = false;
   bool has_served_ = false;
 

@@ -24,6 +24,7 @@ struct HttpListenerOptions {
 
 // A TCP port that speaks HTTP/1.0 and 1.1, and the loops that serve its connections. Without
 // reuse_port one loop accepts and deals connections out in turn.
+// No member may be called on one of its loops.
 class HttpListener {
  public:
   // Binds, listens, starts the loops and accepts. `handler` must outlive the listener.

@@ -126,6 +126,22 @@ TEST_F(HttpStreamTest, DroppedStreamBreaksOffVisibly) {
   EXPECT_EQ(response->body, "partial");
 }
 
+TEST_F(HttpStreamTest, DroppedHttp10StreamIsReset) {
+  Start();
+  RawHttpClient client = Connect();
+  client.Send("GET / HTTP/1.0\r\n\r\n");
+  {
+    HttpExchange exchange = taken_.get_future().get();
+    exchange.StartStream(EventStream());
+  }
+  char byte;
+  ssize_t n;
+  while ((n = recv(client.fd(), &byte, 1, 0)) > 0) {
+  }
+  EXPECT_EQ(n, -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
 TEST_F(HttpStreamTest, WriterLearnsThatTheClientIsGone) {
   Start();
   RawHttpClient client = Connect();
