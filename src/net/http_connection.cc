@@ -393,10 +393,7 @@ bool HttpConnection::EmitFront() {
   for (HttpSegment& segment : outbox.segments) {
     WriteStreamData(framing, std::move(segment), output_);
   }
-  if (!outbox.ended) {
-    if (output_.size() > options_.max_stream_backlog) Close();
-    return false;
-  }
+  if (!outbox.ended) return false;
   if (outbox.aborted) {
     abort_ = true;
     // Without chunks an orderly end would look like a complete body.
@@ -415,6 +412,8 @@ void HttpConnection::Flush() {
   size_t sent = 0;
   if (output_.Flush(fd_, &sent) == WriteQueue::Result::kError) return Close();
   if (sent > 0) last_output_ = ConnectionSet::Now();
+  const bool streaming = front_ != nullptr && front_->stream_started;
+  if (streaming && output_.size() > options_.max_stream_backlog) CloseHard();
 }
 
 void HttpConnection::FinishIfDone() {
