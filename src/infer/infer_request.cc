@@ -4,6 +4,30 @@
 #include "nereid/request.h"
 
 namespace nereid {
+namespace {
+
+// Encoders trust shapes and sizes; backends are not trusted.
+absl::Status CheckOutputs(const InferResponse& response) {
+  if (!response.status.ok()) return absl::OkStatus();
+  for (const OutputTensor& output : response.outputs) {
+    if (output.spec == nullptr)
+      return absl::InternalError("the backend sent an output without a name");
+    const absl::StatusOr<int64_t> expected = output.data_type == DataType::kBytes
+                                                 ? ElementCount(output.shape)
+                                                 : DenseByteSize(output.data_type, output.shape);
+    const auto bytes = static_cast<int64_t>(output.data.byte_size());
+    const bool fits =
+        expected.ok() &&
+        (output.data_type == DataType::kBytes ? bytes / 4 >= *expected : bytes == *expected);
+    if (fits) continue;
+    return absl::InternalError(
+        StrCat("the backend sent ", bytes, " bytes for output '", output.spec->name, "' of type ",
+               ProtocolName(output.data_type), " and shape ", ShapeToString(output.shape)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 InferRequest::~InferRequest() {
   if (!answered()) Fail(absl::InternalError("the request was dropped without an answer"));
@@ -36,6 +60,11 @@ void InferRequest::Complete(const absl::Status& status) noexcept {
 
 void InferRequest::Respond(InferResponse response, bool is_final) noexcept {
   if (answered()) return;
+  if (absl::Status sound = CheckOutputs(response); !sound.ok()) {
+    response.outputs.clear();
+    response.status = std::move(sound);
+    is_final = true;
+  }
   if (observer != nullptr) observer->OnResponse(*this, response, is_final);
   ++response_count_;
   if (!is_final) {

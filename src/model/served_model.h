@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "backend/guarded.h"
 #include "config/instance_groups.h"
 #include "infer/servable.h"
 #include "model/instance_worker.h"
@@ -35,7 +36,7 @@ class ServedModel : public Servable, private CompletionObserver {
   const std::shared_ptr<const ModelConfig>& config() const override { return config_; }
   int64_t version() const override { return version_; }
   const ModelStatistics& statistics() const override { return statistics_; }
-  MemoryEstimate memory_usage() const override { return model_->MemoryUsage(); }
+  MemoryEstimate memory_usage() const override { return GuardedMemoryUsage(*model_); }
   int64_t InFlight() const override { return in_flight_.load(std::memory_order_acquire); }
   bool Healthy() const override;
 

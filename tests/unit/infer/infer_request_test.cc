@@ -51,6 +51,39 @@ TEST(InferRequestTest, IsAnsweredOnlyOnce) {
   EXPECT_EQ(observer.completions, 1);
 }
 
+TEST(InferRequestTest, AnOutputWhoseSizeDoesNotFitItsShapeBecomesAnError) {
+  TensorSpec spec;
+  spec.name = "OUT";
+  struct Row {
+    const TensorSpec* spec;
+    DataType type;
+    Shape shape;
+    size_t bytes;
+    bool ok;
+  };
+  const Row rows[] = {
+      {&spec, DataType::kFp32, {2, 3}, 24, true},
+      {&spec, DataType::kFp32, {2, 3}, 23, false},
+      {&spec, DataType::kFp32, {2, 4}, 24, false},
+      {&spec, DataType::kFp32, {-1}, 0, false},
+      {&spec, DataType::kFp32, {int64_t{1} << 62, 4}, 0, false},
+      {&spec, DataType::kInvalid, {1}, 4, false},
+      {&spec, DataType::kBytes, {2}, 8, true},
+      {&spec, DataType::kBytes, {2}, 7, false},
+      {nullptr, DataType::kFp32, {1}, 4, false},
+  };
+  for (const Row& row : rows) {
+    auto record = std::make_shared<SinkRecord>();
+    InferRequest request(std::make_unique<FakeSink>(record));
+    auto bytes = std::make_shared<std::vector<std::byte>>(row.bytes);
+    InferResponse response;
+    response.outputs.push_back(
+        {row.spec, row.type, row.shape, Payload(bytes, bytes->data(), bytes->size())});
+    request.Respond(std::move(response));
+    EXPECT_EQ(record->status().ok(), row.ok) << record->status();
+  }
+}
+
 TEST(InferRequestTest, ManyResponsesThenFinish) {
   auto record = std::make_shared<SinkRecord>();
   CountingObserver observer;
