@@ -23,6 +23,8 @@ class Graph;
 using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;
 using NodeId = int32_t;
+// Stands among the consumers of a value for each time the graph's outputs name it.
+inline constexpr NodeId kGraphOutput = -1;
 
 // An extent of a graph input or output as the file declares it: known, named, or neither.
 struct DeclaredDim {
@@ -31,10 +33,10 @@ struct DeclaredDim {
 };
 
 struct Value {
-  std::string name;                    // as in the model file; made up for inserted values
-  DataType type = DataType::kInvalid;  // kInvalid: not inferred yet
-  std::optional<Shape> shape;          // -1 where an extent is not known yet
-  std::optional<HostTensor> constant;  // weight, or folded
+  std::string name;                         // as in the model file; made up for inserted values
+  DataType type = DataType::kInvalid;       // kInvalid: not inferred yet
+  std::optional<Shape> shape = {};          // -1 where an extent is not known yet
+  std::optional<HostTensor> constant = {};  // weight, or folded
   bool is_constant() const { return constant.has_value(); }
 };
 
@@ -86,8 +88,8 @@ class Graph {
 
   // Node that makes each value, -1 for inputs and constants. Recomputed on every call.
   std::vector<NodeId> Producers() const;
-  // Nodes that read each value (also through their subgraphs' captures), and how often the graph's
-  // outputs name it. Recomputed on every call.
+  // Nodes that read each value, once for each time (also through their subgraphs' captures), and
+  // kGraphOutput where the graph's outputs name it. Recomputed on every call.
   std::vector<std::vector<NodeId>> Consumers() const;
 
   // INTERNAL, naming the node, when the graph breaks one of the rules above. Passes call it before
@@ -95,7 +97,7 @@ class Graph {
   absl::Status Verify() const;
 };
 
-// "Conv 'name' (node 17)": how messages name a node.
+// "Conv 'name'": how messages name a node.
 std::string Describe(const Node& node);
 
 }  // namespace nereid::engine

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -34,10 +36,12 @@ class HostTensor {
   size_t byte_size() const;
   bool is_scalar_like() const { return element_count_ == 1; }
 
+  // The bytes as they lie, possibly unaligned in a mapped file: for copies.
   const std::byte* bytes() const { return bytes_; }
+  // The elements, aligned: made so by a copy on first use where the file has them unaligned.
   template <typename T>
   const T* data() const {
-    return reinterpret_cast<const T*>(bytes_);
+    return reinterpret_cast<const T*>(realigned_ == nullptr ? bytes_ : RealignedBytes());
   }
   // Only on a tensor that was allocated here and not handed on yet.
   template <typename T>
@@ -54,14 +58,29 @@ class HostTensor {
   int64_t AsInt64(int64_t i) const;
   // All elements as int64 (shapes, axes, …).
   std::vector<int64_t> AsInt64Vector() const;
+  // Whether type, shape and every bit agree.
+  bool SameAs(const HostTensor& other) const;
 
  private:
+  struct Realigned;
+
+  const std::byte* RealignedBytes() const;
+
   DataType type_ = DataType::kInvalid;
   Shape shape_;
   int64_t element_count_ = 0;
   std::shared_ptr<const void> owner_;
   const std::byte* bytes_ = nullptr;
   std::shared_ptr<std::vector<std::string>> strings_;
+  std::shared_ptr<Realigned> realigned_;  // only where bytes_ is unaligned
 };
+
+template <typename T>
+HostTensor HostTensor::Of(DataType type, Shape shape, const std::vector<T>& values) {
+  HostTensor tensor(type, std::move(shape));
+  const size_t count = std::min(values.size(), tensor.byte_size() / std::max<size_t>(sizeof(T), 1));
+  std::copy_n(values.begin(), count, tensor.mutable_data<T>());
+  return tensor;
+}
 
 }  // namespace nereid::engine
