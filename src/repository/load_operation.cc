@@ -63,7 +63,7 @@ std::set<int64_t> ServingVersionsOf(const ModelLifecycle& lifecycle, const Model
   return serving;
 }
 
-void Apply(const LoadContext& context, const ModelKey& key, const InspectedModel& model,
+void Apply(const LoadContext& context, const ModelKey& key, InspectedModel model,
            std::optional<ChangeToken> token, bool replaced, Done done) {
   context.loaded->SetPollFailure(key.name, std::nullopt);
   if (absl::Status status = CheckVersions(key, model); !status.ok()) {
@@ -71,16 +71,18 @@ void Apply(const LoadContext& context, const ModelKey& key, const InspectedModel
     done(std::move(status));
     return;
   }
-  LoadPlan plan = PlanLoad(key, model, token.value_or(ChangeToken{}), context.loaded->Get(key),
-                           ServingVersionsOf(*context.lifecycle, key), replaced);
-  context.lifecycle->Load(std::move(plan),
-                          [loaded = context.loaded, key, token = std::move(token),
-                           config = model.config, done = std::move(done)](absl::Status status) {
-                            // After a failure the old entry stays: the next look sees a change and
-                            // tries again.
-                            if (status.ok()) loaded->Set(key, {token, config});
-                            done(std::move(status));
-                          });
+  auto config = model.config;
+  LoadPlan plan =
+      PlanLoad(key, std::move(model), token.value_or(ChangeToken{}), context.loaded->Get(key),
+               ServingVersionsOf(*context.lifecycle, key), replaced);
+  context.lifecycle->Load(
+      std::move(plan), [loaded = context.loaded, key, token = std::move(token),
+                        config = std::move(config), done = std::move(done)](absl::Status status) {
+        // After a failure the old entry stays: the next look sees a change and
+        // tries again.
+        if (status.ok()) loaded->Set(key, {token, config});
+        done(std::move(status));
+      });
 }
 
 InspectOptions InspectOptionsOf(const LoadContext& context) {
@@ -104,7 +106,8 @@ void LoadFromSource(const LoadContext& context, const ModelSource& source, const
   if (!replaced && previous && previous->token == *token) return done(absl::OkStatus());
 
   absl::StatusOr<InspectedModel> model = Inspect(context, source, name, with);
-  if (model.ok()) return Apply(context, key, *model, *std::move(token), replaced, std::move(done));
+  if (model.ok())
+    return Apply(context, key, *std::move(model), *std::move(token), replaced, std::move(done));
   // What the client sent is the client's to correct.
   const bool blame_client = replaced && absl::IsInvalidArgument(model.status());
   const absl::Status failure = PollFailure(context, name, model.status());
@@ -119,7 +122,7 @@ void LoadFromFiles(const LoadContext& context, const std::string& name, const Mo
   absl::StatusOr<InspectedModel> model =
       InspectModel(InspectOptionsOf(context), name, *std::move(folder), with.config_json);
   if (!model.ok()) return done(model.status());
-  Apply(context, ModelKey{"", name}, *model, std::nullopt, true, std::move(done));
+  Apply(context, ModelKey{"", name}, *std::move(model), std::nullopt, true, std::move(done));
 }
 
 // A name that is in two places loses the model that was loaded from one of them.
@@ -142,7 +145,7 @@ absl::Status CheckOverride(const ModelOverride& with) {
   return absl::OkStatus();
 }
 
-LoadPlan PlanLoad(const ModelKey& key, const InspectedModel& model, const ChangeToken& token,
+LoadPlan PlanLoad(const ModelKey& key, InspectedModel model, const ChangeToken& token,
                   const std::optional<LoadedModel>& previous, const std::set<int64_t>& serving,
                   bool replaced) {
   const bool all = replaced || !previous || !previous->token ||
@@ -154,7 +157,7 @@ LoadPlan PlanLoad(const ModelKey& key, const InspectedModel& model, const Change
   };
   LoadPlan plan;
   plan.key = key;
-  plan.lifetime = model.folder.lifetime;
+  plan.lifetime = std::move(model.folder.lifetime);
   for (const int64_t version : model.serve) {
     if (!all && serving.contains(version) &&
         change(*previous->token, version) == change(token, version)) {

@@ -38,7 +38,7 @@ absl::Status CheckOverride(const ModelOverride& with);
 // The versions of `model` that have to load so that it becomes what was inspected. `previous` is
 // what it was made from, `serving` which versions serve now; `replaced` means that a client brought
 // a configuration or files, so that nothing can be kept.
-LoadPlan PlanLoad(const ModelKey& key, const InspectedModel& model, const ChangeToken& token,
+LoadPlan PlanLoad(const ModelKey& key, InspectedModel model, const ChangeToken& token,
                   const std::optional<LoadedModel>& previous, const std::set<int64_t>& serving,
                   bool replaced);
 

@@ -138,13 +138,11 @@ void ModelRepository::EnqueueLoad(const std::string& name, ModelOverride with, D
   operations_->Enqueue(name, [this, name, with = std::move(with),
                               done = std::move(done)](OperationQueue::Finish finish) {
     if (ShuttingDown()) {
-      done(absl::UnavailableError(kShuttingDown));
-      return finish();
+      return finish([&] { done(absl::UnavailableError(kShuttingDown)); });
     }
     const LoadContext context = {&options_, &catalog_, lifecycle_.get(), &loaded_};
     StartLoad(context, name, with, [done, finish = std::move(finish)](absl::Status status) {
-      done(std::move(status));
-      finish();
+      finish([&] { done(std::move(status)); });
     });
   });
 }
@@ -157,8 +155,7 @@ void ModelRepository::EnqueueUnload(const std::string& name, std::set<ModelKey> 
       lifecycle_->Unload(key);
       loaded_.Remove(key);
     }
-    done(absl::OkStatus());
-    finish();
+    finish([&] { done(absl::OkStatus()); });
   });
 }
 

@@ -24,22 +24,23 @@ void OperationQueue::Start(const std::string& name) {
       const std::lock_guard lock(mutex_);
       operation = std::move(waiting_.find(name)->second.front());
     }
-    operation([this, name] { Finished(name); });
+    operation([this, name](const std::function<void()>& tell) { Finished(name, tell); });
   });
 }
 
-void OperationQueue::Finished(const std::string& name) {
+void OperationQueue::Finished(const std::string& name, const std::function<void()>& tell) {
   {
     const std::lock_guard lock(mutex_);
     const auto entry = waiting_.find(name);
     entry->second.pop_front();
     const bool more = !entry->second.empty();
     if (!more) waiting_.erase(entry);
-    // Posted while the count still holds this operation: whoever waits for idleness may destroy
-    // the queue as soon as the lock is free.
     if (more) Start(name);
-    if (--count_ == 0) idle_.notify_all();
   }
+  tell();
+  // Last, and told under the lock: whoever waits for idleness may then destroy the queue.
+  const std::lock_guard lock(mutex_);
+  if (--count_ == 0) idle_.notify_all();
 }
 
 bool OperationQueue::Busy(const std::string& name) const {

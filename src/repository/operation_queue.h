@@ -13,11 +13,12 @@
 namespace nereid {
 
 // Runs operations on models: those on the same name one after another in the order in which they
-// came, those on different names side by side. An operation ends when it calls `finish`, on any
-// thread; it may begin on an executor thread and go on elsewhere.
+// came, those on different names side by side. An operation begins on an executor thread and ends
+// when it calls `finish`, on any thread. What `finish` is given runs right then, when the name is
+// free again and while the operation still counts: it tells the outcome.
 class OperationQueue {
  public:
-  using Finish = std::function<void()>;
+  using Finish = std::function<void(const std::function<void()>& tell)>;
   using Operation = std::function<void(Finish finish)>;
 
   // `executor` outlives the queue.
@@ -36,7 +37,7 @@ class OperationQueue {
 
  private:
   void Start(const std::string& name);
-  void Finished(const std::string& name);
+  void Finished(const std::string& name, const std::function<void()>& tell);
 
   LoadExecutor* const executor_;
   mutable std::mutex mutex_;

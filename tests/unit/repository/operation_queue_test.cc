@@ -20,16 +20,31 @@ TEST(OperationQueueTest, OperationsOnOneNameTakeTurnsUntilTheyFinish) {
   queue.Enqueue("m", [&](OperationQueue::Finish finish) { first.Set(std::move(finish)); });
   queue.Enqueue("m", [&](const OperationQueue::Finish& finish) {
     second.Set(1);
-    finish();
+    finish([] {});
   });
   const OperationQueue::Finish finish = first.Wait();
   EXPECT_TRUE(queue.Busy("m"));
   EXPECT_EQ(queue.Count(), 2);
   EXPECT_FALSE(second.IsSet());
-  finish();
+  finish([] {});
   second.Wait();
   queue.WaitUntilIdle();
   EXPECT_FALSE(queue.Busy("m"));
+}
+
+TEST(OperationQueueTest, TheOutcomeIsToldWhenTheNameIsFreeAndTheOperationStillCounts) {
+  LoadExecutor executor(1, "test");
+  OperationQueue queue(&executor);
+  testing::Waiter<bool> busy;
+  testing::Waiter<int64_t> count;
+  queue.Enqueue("m", [&](const OperationQueue::Finish& finish) {
+    finish([&] {
+      busy.Set(queue.Busy("m"));
+      count.Set(queue.Count());
+    });
+  });
+  EXPECT_FALSE(busy.Wait());
+  EXPECT_EQ(count.Wait(), 1);
 }
 
 TEST(OperationQueueTest, OperationsOnOtherNamesDoNotWait) {
@@ -40,10 +55,10 @@ TEST(OperationQueueTest, OperationsOnOtherNamesDoNotWait) {
   testing::Waiter<int> other;
   queue.Enqueue("b", [&](const OperationQueue::Finish& finish) {
     other.Set(1);
-    finish();
+    finish([] {});
   });
   EXPECT_EQ(other.Wait(), 1);
-  held.Wait()();
+  held.Wait()([] {});
 }
 
 TEST(OperationQueueTest, ManyOperationsOnOneNameNeverOverlap) {
@@ -58,7 +73,7 @@ TEST(OperationQueueTest, ManyOperationsOnOneNameNeverOverlap) {
         if (running.fetch_add(1) != 0) ++overlaps;
         order.push_back(i);
         running.fetch_sub(1);
-        finish();
+        finish([] {});
       });
     }
   }
