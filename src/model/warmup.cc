@@ -74,7 +74,8 @@ absl::StatusOr<Buffer> MakeData(const inference::ModelWarmup::Input& input, cons
   const int64_t wanted = elements * static_cast<int64_t>(is_bytes ? 4 : ElementByteSize(type));
   if (input.input_data_type_case() == inference::ModelWarmup::Input::kInputDataFile) {
     const std::string path = StrCat(model_path, "/warmup/", input.input_data_file());
-    NEREID_ASSIGN_OR_RETURN(const std::string text, FileSystem::Real().ReadFile(path, kMaxFileBytes));
+    NEREID_ASSIGN_OR_RETURN(const std::string text,
+                            FileSystem::Real().ReadFile(path, kMaxFileBytes));
     if (!is_bytes && static_cast<int64_t>(text.size()) < wanted) {
       return absl::InvalidArgumentError(
           StrCat("warmup setting expects ", wanted, " bytes, but the data provided from ",

@@ -218,10 +218,12 @@ void HttpConnection::StartRequest() {
   if (request.chunked) {
     input_ = Input::kChunks;
     max_body_ = decision.max_body_bytes;
+    body_.AlignAt(decision.aligned_body_offset);
     chunks_ = ChunkDecoder(options_.max_chunks, options_.max_head_bytes);
     state->continue_due = request.expect_continue && buffer_.empty();
   } else {
     state->continue_due = request.expect_continue && buffer_.empty() && length > 0;
+    body_.AlignAt(decision.aligned_body_offset);
     StartBody(length);
   }
 }

@@ -16,6 +16,9 @@ struct HeadDecision {
   // Bytes of body, as transferred, that are accepted. A larger declared length is refused before
   // anything is allocated, a chunked body as soon as it passes the limit; BodyTooLarge answers.
   uint64_t max_body_bytes = UINT64_MAX;
+  // The byte of a large body that should lie on a kBodyAlignment boundary in memory: where the part
+  // begins that somebody will use in place. Past the end of the body it means nothing.
+  uint64_t aligned_body_offset = 0;
 };
 
 // The application behind a listener. Called on the loops' threads, concurrently for connections

@@ -8,10 +8,10 @@ namespace nereid {
 
 bool RequestBody::Reserve(uint64_t size) {
   if (block_ && size <= size_ + room()) return true;
-  if (size > SIZE_MAX - kBodyPadding) return false;
-  PooledBlock block = PagePool::Shared().Allocate(static_cast<size_t>(size) + kBodyPadding);
+  if (size > SIZE_MAX - kBodyPadding - lead_) return false;
+  PooledBlock block = PagePool::Shared().Allocate(lead_ + static_cast<size_t>(size) + kBodyPadding);
   if (!block) return false;
-  if (size_ > 0) memcpy(block.data(), block_.data(), size_);
+  if (size_ > 0) memcpy(block.data() + lead_, block_.data() + lead_, size_);
   block_ = std::move(block);
   return true;
 }
@@ -30,7 +30,7 @@ HttpBody RequestBody::Finish() {
   }
   memset(tail(), 0, kBodyPadding);
   HttpBody body;
-  body.data = block_.data();
+  body.data = block_.data() + lead_;
   body.size = std::exchange(size_, 0);
   body.owner = std::move(block_).Share();
   return body;

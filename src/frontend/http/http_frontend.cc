@@ -67,6 +67,8 @@ class HttpFrontend::Impl final : public HttpHandler {
     } else {
       decision.max_body_bytes =
           LimitsByHead(*route) ? MaxInferBodyBytes(environment_, request) : route->max_body_bytes;
+      // Behind the JSON the first binary tensor begins; runtimes use it in place if it is aligned.
+      if (LimitsByHead(*route)) decision.aligned_body_offset = InferJsonLength(request);
     }
     return decision;
   }
@@ -76,12 +78,9 @@ class HttpFrontend::Impl final : public HttpHandler {
     route->handler(std::move(exchange));
   }
 
-  HttpResponse BodyTooLarge(const HttpRequest& request, uint64_t size,
-                            uint64_t /*limit*/) override {
-    const absl::Status status = LimitsByHead(*request.route.route)
-                                    ? InferBodyTooLarge(environment_, request, size)
-                                    : JsonTooLarge(size, environment_.max_input_size);
-    return ErrorResponse(status, kJsonContentType);
+  HttpResponse BodyTooLarge(const HttpRequest& request, uint64_t size, uint64_t limit) override {
+    if (LimitsByHead(*request.route.route)) return InferBodyTooLarge(environment_, request, size);
+    return ErrorResponse(JsonTooLarge(size, limit), kJsonContentType);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "frontend/http/infer_handler.h"
 
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -115,6 +116,13 @@ void HandleInfer(const HttpEnvironment& environment, HttpExchange exchange) {
   Submit(environment, std::move(exchange), *std::move(servable), *divided, received);
 }
 
+uint64_t InferJsonLength(const HttpRequest& head) {
+  const std::string_view text = head.Header(kHeaderLength);
+  uint64_t length = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), length);
+  return parsed.ec == std::errc() ? length : 0;
+}
+
 uint64_t MaxInferBodyBytes(const HttpEnvironment& environment, const HttpRequest& head) {
   const uint64_t limit = environment.max_input_size;
   switch (FormOf(head)) {
@@ -130,19 +138,19 @@ uint64_t MaxInferBodyBytes(const HttpEnvironment& environment, const HttpRequest
   return limit;
 }
 
-absl::Status InferBodyTooLarge(const HttpEnvironment& environment, const HttpRequest& head,
+HttpResponse InferBodyTooLarge(const HttpEnvironment& environment, const HttpRequest& head,
                                uint64_t size) {
   const uint64_t limit = environment.max_input_size;
   switch (FormOf(head)) {
     case BodyForm::kCompressed:
-      return DecompressedTooLarge(limit);
+      return ErrorResponse(DecompressedTooLarge(limit), kTextContentType);
     case BodyForm::kRaw:
-      return RawInputTooLarge(size, limit);
+      return ErrorResponse(RawInputTooLarge(size, limit), kJsonContentType);
     case BodyForm::kJson:
     case BodyForm::kBinary:
       break;
   }
-  return JsonTooLarge(size, limit);
+  return ErrorResponse(JsonTooLarge(size, limit), kJsonContentType);
 }
 
 }  // namespace nereid

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "frontend/http/http_environment.h"
 #include "net/http_request.h"
+#include "net/http_response.h"
 
 namespace nereid {
 
@@ -15,8 +15,11 @@ void HandleInfer(const HttpEnvironment& environment, HttpExchange exchange);
 // HttpEnvironment::max_input_size; JSON, raw inputs and compressed bodies are.
 uint64_t MaxInferBodyBytes(const HttpEnvironment& environment, const HttpRequest& head);
 
-// What a body of `size` bytes, above that, is told.
-absl::Status InferBodyTooLarge(const HttpEnvironment& environment, const HttpRequest& head,
+// Bytes of JSON in front of the binary tensors, as the head declares them; 0 when it does not.
+uint64_t InferJsonLength(const HttpRequest& head);
+
+// The answer to a body of `size` bytes, above that.
+HttpResponse InferBodyTooLarge(const HttpEnvironment& environment, const HttpRequest& head,
                                uint64_t size);
 
 }  // namespace nereid

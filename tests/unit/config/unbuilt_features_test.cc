@@ -52,9 +52,9 @@ TEST(CheckSupported, AcceptsWhatIsBuilt) {
 TEST(SettingsWithoutEffect, NamesTheRateLimiterOnlyWhereItIsUsed) {
   EXPECT_THAT(SettingsWithoutEffect(Parse("instance_group { rate_limiter { priority: 1 } }")),
               ::testing::ElementsAre("instance_group.rate_limiter"));
-  EXPECT_THAT(SettingsWithoutEffect(
-                  Parse("instance_group { rate_limiter { resources { name: \"r\" } } }")),
-              ::testing::SizeIs(1));
+  EXPECT_THAT(
+      SettingsWithoutEffect(Parse("instance_group { rate_limiter { resources { name: \"r\" } } }")),
+      ::testing::SizeIs(1));
   EXPECT_TRUE(SettingsWithoutEffect(Parse("instance_group { rate_limiter {} }")).empty());
 }
 

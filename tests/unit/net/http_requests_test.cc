@@ -145,6 +145,29 @@ TEST_F(HttpRequestsTest, BodiesOfEverySizeComeBackAsTheyWere) {
   }
 }
 
+TEST_F(HttpRequestsTest, LargeBodiesAreAlignedWhereTheHandlerWantsThem) {
+  for (const uint64_t offset : {0u, 1u, 57u, 64u, 123u, 1000000000u}) {
+    handler_.on_head = [offset](HttpRequest&) {
+      HeadDecision decision;
+      decision.aligned_body_offset = offset;
+      return decision;
+    };
+    bool aligned = false;
+    handler_.on_request = [&](HttpExchange exchange) {
+      const char* data = exchange.request().body.data;
+      aligned = (reinterpret_cast<uintptr_t>(data) + offset) % kBodyAlignment == 0;
+      ScriptedHandler::Echo(std::move(exchange));
+    };
+    if (listener_ == nullptr) Start();
+    std::string body(3'000'000, 'x');
+    body[offset % body.size()] = 'y';
+    const auto response = Ask(Post(body));
+    ASSERT_TRUE(response.has_value());
+    EXPECT_EQ(response->body, body);
+    EXPECT_TRUE(aligned) << offset;
+  }
+}
+
 TEST_F(HttpRequestsTest, TwelveMegabytesInAndOutInManySegments) {
   handler_.on_request = [](HttpExchange exchange) {
     const HttpBody& body = exchange.request().body;
