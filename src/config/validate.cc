@@ -1,5 +1,7 @@
 #include "config/validate.h"
 
+#include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "common/status_macros.h"
@@ -57,6 +59,27 @@ absl::Status ValidateMaxBatchSize(const ModelConfig& config) {
   return Invalid("'max_batch_size' must be non-negative value for ", config.name());
 }
 
+// A load request may bring its own configuration: it must not make a backend open any file there
+// is.
+bool StaysInside(const std::string& file) {
+  const std::filesystem::path normal = std::filesystem::path(file).lexically_normal();
+  return !normal.is_absolute() && (normal.empty() || *normal.begin() != "..");
+}
+
+absl::Status ValidateFileNames(const ModelConfig& config) {
+  const auto outside = [&](std::string_view field, const std::string& file) {
+    return Invalid(field, " '", file, "' lies outside the model's version directory for ",
+                   config.name());
+  };
+  if (!StaysInside(config.default_model_filename())) {
+    return outside("default_model_filename", config.default_model_filename());
+  }
+  for (const auto& [capability, file] : config.cc_model_filenames()) {
+    if (!StaysInside(file)) return outside("cc_model_filenames", file);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateVersionPolicy(const ModelConfig& config) {
   if (config.has_version_policy()) return absl::OkStatus();
   return Invalid("must specify 'version policy' for ", config.name());
@@ -83,6 +106,7 @@ constexpr Check kChecks[] = {
     ValidateBackend,
     ValidatePlatform,
     ValidateMaxBatchSize,
+    ValidateFileNames,
     ValidateVersionPolicy,
     config_internal::ValidateKnownEnums,
     config_internal::ValidateDynamicBatching,

@@ -15,7 +15,7 @@ def perf_analyzer(server, protocol, *arguments):
     """Measures for about a second; returns what it printed and the throughput it saw."""
     command = [str(FOLDER / "perf_analyzer"), "-i", protocol, "-u", getattr(server, protocol),
                "--measurement-mode", "count_windows", "--measurement-request-count", "50",
-               "--stability-percentage", "500", "--max-trials", "4", *arguments]
+               "--stability-percentage", "1000000", "--max-trials", "10", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120,
                           env={**os.environ, "LD_LIBRARY_PATH": str(FOLDER)})
     text = done.stdout + done.stderr

@@ -80,7 +80,8 @@ void HttpSink::Send(InferResponse response, bool is_final) noexcept {
     if (response_count_ == 1) held_ = std::move(response);
     return;
   }
-  if (response_count_ == 1) return Answer(std::move(response));
+  // An error is the answer, whatever else there was.
+  if (response_count_ == 1 || !response.status.ok()) return Answer(std::move(response));
   AnswerError(absl::InternalError(StrCat("expected a single response, got ", response_count_)));
 }
 
