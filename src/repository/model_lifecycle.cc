@@ -122,7 +122,7 @@ ModelLifecycle::Loaded ModelLifecycle::Adopt(const Batch& batch, const LoadReque
   {
     const std::lock_guard lock(mutex_);
     loaded.incarnation = next_incarnation_++;
-    live_[loaded.incarnation] = {batch.plan.key, request.version, {}};
+    live_[loaded.incarnation] = {batch.plan.key, request.version, {}, false};
   }
   loaded.handle = options_.reaper->Wrap(
       std::move(servable),
@@ -198,6 +198,7 @@ void ModelLifecycle::ExchangeLocked(Batch& batch, Handles& leaving) {
     leaving.push_back(std::move(record.handle));
     Apply(VersionEvent::kLoaded, "", record);
     record.incarnation = batch.results[i]->incarnation;
+    live_[record.incarnation].has_served = true;
     record.handle = std::move(batch.results[i]->handle);
   }
   for (auto& [version, record] : model.versions) {
@@ -252,8 +253,10 @@ void ModelLifecycle::PublishLocked(const ModelKey& key, const ModelRecord& model
 }
 
 void ModelLifecycle::Released(const ModelKey& key, int64_t version, uint64_t incarnation) {
+  bool has_served = false;
   {
     const std::lock_guard lock(mutex_);
+    has_served = live_[incarnation].has_served;
     ModelRecord& model = models_[key];
     VersionRecord& record = model.versions[version];
     // A newer load may have taken the version over.
@@ -262,7 +265,9 @@ void ModelLifecycle::Released(const ModelKey& key, int64_t version, uint64_t inc
       PublishLocked(key, model);
     }
   }
-  NLOG(Info) << "successfully unloaded '" << key.ToString() << "' version " << version;
+  if (has_served) {
+    NLOG(Info) << "successfully unloaded '" << key.ToString() << "' version " << version;
+  }
   // Told last, under the lock: whoever waits for it may destroy this object.
   const std::lock_guard lock(mutex_);
   live_.erase(incarnation);

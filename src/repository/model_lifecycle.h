@@ -112,6 +112,7 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
     ModelKey key;
     int64_t version = 0;
     std::weak_ptr<Servable> servable;
+    bool has_served = false;
   };
   struct Loaded {
     uint64_t incarnation = 0;
