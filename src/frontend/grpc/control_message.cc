@@ -1,13 +1,22 @@
 #include "frontend/grpc/control_message.h"
 
 #include <google/protobuf/message_lite.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <limits>
 #include <string>
 
+#include "common/log.h"
 #include "common/strings.h"
 
 namespace nereid {
+
+void RouteProtobufLog() {
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel, const char*, int, const std::string& text) {
+        NVLOG(1) << "protobuf: " << text;
+      });
+}
 
 absl::Status ParseControlMessage(const Payload& bytes, google::protobuf::MessageLite* message) {
   std::string joined;

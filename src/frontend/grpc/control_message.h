@@ -10,6 +10,9 @@ class MessageLite;
 
 namespace nereid {
 
+// Sends what the protobuf library says of broken messages to the log, where it is a verbose line.
+void RouteProtobufLog();
+
 // Reads a small message. INVALID_ARGUMENT when the bytes are not one.
 absl::Status ParseControlMessage(const Payload& bytes, google::protobuf::MessageLite* message);
 

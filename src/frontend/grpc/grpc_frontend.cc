@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/status_macros.h"
+#include "frontend/grpc/control_message.h"
 #include "frontend/grpc/grpcpp_transport.h"
 #include "frontend/grpc/methods.h"
 #include "frontend/grpc/restrictions.h"
@@ -35,6 +36,7 @@ GrpcFrontend::~GrpcFrontend() = default;
 
 absl::StatusOr<std::unique_ptr<GrpcFrontend>> GrpcFrontend::Create(
     const GrpcServiceOptions& options, InferenceServer* server) {
+  RouteProtobufLog();
   NEREID_ASSIGN_OR_RETURN(auto forwarding,
                           HeaderForwarding::Create(options.header_forward_pattern));
   auto impl = std::make_unique<Impl>(options, server, std::move(forwarding));

@@ -70,24 +70,27 @@ TimePoint GrpcppCall::deadline() const {
   return Clock::now() + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
 }
 
-// Once the operation has begun the queue may end, reuse or delete the call at any moment: nothing
-// of it is touched afterwards.
 void GrpcppCall::Finish(OutgoingMessage message) noexcept {
-  auto* unary = std::get_if<Unary>(&responder_);
-  if (unary == nullptr) {
+  if (route_->method->shape != RpcShape::kUnary) {
     return FinishWithError(absl::InternalError("a stream has no single response"));
   }
-  if (route_->method->compressible && compression_ != GRPC_COMPRESS_LEVEL_NONE) {
-    context_->set_compression_level(compression_);
-  }
-  unary->Finish(ToByteBuffer(message), grpc::Status::OK, &answered_);
+  reply_ = ToByteBuffer(message);
+  owner_.OnReply(this);
 }
 
 void GrpcppCall::FinishWithError(const absl::Status& status) noexcept {
-  const grpc::Status error = ToGrpcStatus(status);
-  if (auto* unary = std::get_if<Unary>(&responder_))
-    return unary->FinishWithError(error, &answered_);
-  std::get<Stream>(responder_).Finish(error, &answered_);
+  error_ = ToGrpcStatus(status);
+  owner_.OnReply(this);
+}
+
+void GrpcppCall::Transmit() {
+  if (auto* stream = std::get_if<Stream>(&responder_)) return stream->Finish(error_, &answered_);
+  Unary& unary = std::get<Unary>(responder_);
+  if (!error_.ok()) return unary.FinishWithError(error_, &answered_);
+  if (route_->method->compressible && compression_ != GRPC_COMPRESS_LEVEL_NONE) {
+    context_->set_compression_level(compression_);
+  }
+  unary.Finish(reply_, grpc::Status::OK, &answered_);
 }
 
 void GrpcppCall::OnArrived(bool ok) {
@@ -108,6 +111,8 @@ void GrpcppCall::OnEnd() {
   responder_.emplace<std::monostate>();
   context_.reset();
   request_.Clear();
+  reply_.Clear();
+  if (!error_.ok()) error_ = grpc::Status();
   owner_.OnIdle(this, true);
 }
 

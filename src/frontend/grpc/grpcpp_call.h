@@ -22,11 +22,13 @@ struct GrpcppTag {
   void (GrpcppCall::*handle)(bool ok);
 };
 
-// Told by its calls where they are. Both run on the thread of the queue.
+// Told by its calls where they are, on the thread of the queue.
 class GrpcppCallOwner {
  public:
   virtual ~GrpcppCallOwner() = default;
   virtual void OnArrived(GrpcppCall* call) = 0;
+  // The call has its answer and wants Transmit(); unlike the others, on any thread.
+  virtual void OnReply(GrpcppCall* call) = 0;
   // The call has ended, or never came (`was_used` is false); it may be posted again or deleted.
   virtual void OnIdle(GrpcppCall* call, bool was_used) = 0;
 };
@@ -44,6 +46,8 @@ class GrpcppCall final : public RpcCall {
   // Waits for the next call of the route's method.
   void Post(const MethodRoute& route, grpc::ServerCompletionQueue* queue);
   const MethodRoute& route() const { return *route_; }
+  // Sends the answer. Nothing of the call may be touched afterwards but by the events of its queue.
+  void Transmit();
 
   Payload TakeRequest() override;
   std::optional<std::string_view> FindMetadata(std::string_view key) const override;
@@ -73,6 +77,8 @@ class GrpcppCall final : public RpcCall {
   std::optional<grpc::ServerContext> context_;
   std::variant<std::monostate, Unary, Stream> responder_;
   grpc::ByteBuffer request_;
+  grpc::ByteBuffer reply_;
+  grpc::Status error_;  // OK: there is a reply
   std::atomic<bool> cancelled_{false};
   int open_ends_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "common/deferred_wakeups.h"
 #include "common/log.h"
 
@@ -40,18 +41,48 @@ void GrpcppQueue::Stop() {
 }
 
 void GrpcppQueue::Run() {
+  thread_id_ = std::this_thread::get_id();
+  while (RunOnce()) {
+  }
+}
+
+bool GrpcppQueue::RunOnce() {
+  // In this order: a reply that is added too late to be seen here is added by a thread that sees
+  // that this one is asleep.
+  asleep_ = true;
+  TransmitReplies();
   void* event;
   bool ok;
-  while (queue_->Next(&event, &ok)) {
-    const DeferredWakeups::Scope scope;
-    int handled = 0;
-    do {
-      const auto* tag = static_cast<const GrpcppTag*>(event);
-      (tag->call->*tag->handle)(ok);
-    } while (++handled < kMaxEventsPerRound &&
-             queue_->AsyncNext(&event, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) ==
-                 grpc::CompletionQueue::GOT_EVENT);
+  if (!queue_->Next(&event, &ok)) return false;
+  asleep_ = false;
+  const DeferredWakeups::Scope scope;
+  int handled = 0;
+  do {
+    const auto* tag = static_cast<const GrpcppTag*>(event);
+    (tag->call->*tag->handle)(ok);
+  } while (++handled < kMaxEventsPerRound &&
+           queue_->AsyncNext(&event, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC)) ==
+               grpc::CompletionQueue::GOT_EVENT);
+  return true;
+}
+
+void GrpcppQueue::OnReply(GrpcppCall* call) {
+  if (std::this_thread::get_id() == thread_id_) return call->Transmit();
+  {
+    const std::lock_guard<std::mutex> lock(replies_mutex_);
+    replies_.push_back(call);
   }
+  if (asleep_) TransmitReplies();
+}
+
+void GrpcppQueue::TransmitReplies() {
+  absl::InlinedVector<GrpcppCall*, 32> sending;
+  {
+    const std::lock_guard<std::mutex> lock(replies_mutex_);
+    sending.assign(replies_.begin(), replies_.end());
+    replies_.clear();
+  }
+  for (GrpcppCall* call : sending) call->Transmit();
 }
 
 void GrpcppQueue::Post(const MethodRoute& route) {

@@ -33,8 +33,12 @@ class GrpcppQueue final : public GrpcppCallOwner {
 
  private:
   void Run();
+  // Waits for the next event and handles what else has happened by then. False at the end.
+  bool RunOnce();
+  void TransmitReplies();
   void Post(const MethodRoute& route);
   void OnArrived(GrpcppCall* call) override;
+  void OnReply(GrpcppCall* call) override;
   void OnIdle(GrpcppCall* call, bool was_used) override;
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -44,11 +48,19 @@ class GrpcppQueue final : public GrpcppCallOwner {
   std::vector<std::unique_ptr<GrpcppCall>> spare_;  // touched by the thread only, once it runs
 
   std::atomic<int64_t> in_flight_{0};  // arrived, not idle again
-  // Posted, not idle again. Reaches 0 only after the server has been shut down: until then, each call
-  // that arrives is replaced.
+  // Posted, not idle again. Reaches 0 only after the server has been shut down: until then, each
+  // call that arrives is replaced.
   std::atomic<int64_t> outstanding_{0};
   std::mutex mutex_;
   std::condition_variable idle_;  // outstanding_ has become 0
+
+  // Replies of other threads. The thread of the queue sends them before it waits for events; while
+  // it waits, whoever adds one sends it. So no thread is woken only to send, and at most times only
+  // one thread at a time touches the connections.
+  std::mutex replies_mutex_;
+  std::vector<GrpcppCall*> replies_;  // guarded by replies_mutex_
+  std::atomic<bool> asleep_{false};
+  std::thread::id thread_id_;  // set before the first call arrives
   std::thread thread_;
 };
 
