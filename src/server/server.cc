@@ -30,7 +30,7 @@ StatisticsRow ToStatisticsRow(const Servable& servable) {
 std::vector<std::string> DefaultExtensions() {
   return {"classification",  "model_repository",    "model_repository(unload_dependents)",
           "schedule_policy", "model_configuration", "binary_tensor_data",
-          "parameters",      "statistics"};
+          "parameters",      "statistics",          "logging"};
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(Options options) {
