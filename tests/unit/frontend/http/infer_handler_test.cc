@@ -373,6 +373,10 @@ TEST_F(InferHandlerTest, LimitsOfTheBody) {
       Post(kInferPath, Compress(std::string(1 << 20, ' '), kGzip), {{"Content-Encoding", "gzip"}}),
       400, "Decompressed data size exceeds the maximum allowed value of 300 bytes. " + advice,
       kText);
+  ExpectError(
+      Post(kInferPath, Compress(std::string(16 << 20, ' '), kGzip), {{"Content-Encoding", "gzip"}}),
+      400, "Decompressed data size exceeds the maximum allowed value of 300 bytes. " + advice,
+      kText);
   const Binary binary = BinaryRequest(std::string(40000, 'x'));
   EXPECT_EQ(Post(kInferPath, binary.body, binary.headers).status, 200)
       << "tensors in the binary section are not limited";
