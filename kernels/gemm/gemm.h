@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "backends/cuda/device/device_op.h"
+#include "kernels/jit/toolbox.h"
+#include "nereid/data_type.h"
+#include "nereid/shape.h"
+
+namespace nereid::engine {
+
+// One operand's place in memory: rows of `row_stride` elements, matrices of a batch `batch_stride`
+// elements apart (0: the same matrix for the whole batch).
+struct MatrixLayout {
+  int64_t row_stride = 0;     // 0: dense
+  int64_t batch_stride = -1;  // -1: dense
+};
+
+enum class GemmActivation { kNone, kRelu, kGeluTanh };
+
+// C = activation(alpha · op(A) · op(B) + residual + bias), row-major; op(A) is m×k, op(B) k×n.
+// Inputs: A, B, bias (n elements) or 0, residual (as C) or 0. Output: C.
+struct GemmSpec {
+  DataType type = DataType::kFp32;         // of A and B: kFp32, kFp16, kBf16
+  DataType out_type = DataType::kInvalid;  // of C, bias and residual; kInvalid: as `type`; or kFp32
+  bool tf32 = false;                       // kFp32 only: multiply on tensor cores
+  int64_t m = 0, n = 0, k = 0;
+  int64_t batch = 1;
+  bool transpose_a = false;  // A is stored k×m
+  bool transpose_b = false;  // B is stored n×k
+  MatrixLayout a, b, c;      // c also describes the residual
+  bool has_bias = false;
+  bool has_residual = false;
+  GemmActivation activation = GemmActivation::kNone;
+  float alpha = 1;
+};
+
+// UNIMPLEMENTED when the library has no implementation for the specification.
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeGemm(Toolbox& toolbox, const GemmSpec& spec);
+
+// ONNX's MatMul on dense tensors with broadcast batch extents; `base` gives types, bias, residual,
+// activation, alpha and the transpositions of the last two extents (which `a` and `b` then have
+// swapped). Inputs and output as for MakeGemm; the bias belongs to the last extent of C.
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeMatMul(Toolbox& toolbox, GemmSpec base,
+                                                     const Shape& a, const Shape& b);
+
+}  // namespace nereid::engine

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backends/cuda/device/context.h"
+#include "backends/cuda/device/stream.h"
+#include "kernels/jit/jit.h"
+
+namespace nereid::engine {
+
+class CublasLt;
+class Cudnn;
+
+// What factories of device work need, one for each GPU: the kernel compiler, the libraries' handles
+// (made on first use), and a stream to time candidates on. Any thread; must outlive what it made.
+class Toolbox {
+ public:
+  struct Options {
+    std::string kernel_cache_folder;  // empty: memory only
+    // Whether library calls with several implementations are timed on the GPU, or the library's
+    // first suggestion is taken.
+    bool race = true;
+    int max_candidates = 8;
+    size_t max_workspace_bytes = size_t{64} << 20;
+  };
+  static absl::StatusOr<std::unique_ptr<Toolbox>> Create(std::shared_ptr<Context> context,
+                                                         Options options);
+  ~Toolbox();
+  Toolbox(const Toolbox&) = delete;
+  Toolbox& operator=(const Toolbox&) = delete;
+
+  const std::shared_ptr<Context>& context() const { return context_; }
+  const Options& options() const { return options_; }
+  Jit& jit() { return *jit_; }
+  absl::StatusOr<CublasLt*> cublas_lt();
+  absl::StatusOr<Cudnn*> cudnn();
+
+ private:
+  Toolbox(std::shared_ptr<Context> context, Options options);
+
+  const std::shared_ptr<Context> context_;
+  const Options options_;
+  std::unique_ptr<Jit> jit_;
+  std::mutex mutex_;
+  std::unique_ptr<CublasLt> cublas_lt_;
+  std::unique_ptr<Cudnn> cudnn_;
+};
+
+}  // namespace nereid::engine
