@@ -29,7 +29,7 @@ DirectScheduler::~DirectScheduler() {
 void DirectScheduler::Enqueue(std::unique_ptr<InferRequest> request) {
   const TimePoint now = clock_.Now();
   request->timeline.queued = now;
-  if (const auto refusal = FindRefusal(*request, now)) return Refuse(*request, *refusal);
+  if (const auto refusal = FindRefusal(*request, now)) return RefuseAtDoor(*request, *refusal);
 
   bool is_taken = false;
   bool wants_worker = false;
@@ -42,7 +42,7 @@ void DirectScheduler::Enqueue(std::unique_ptr<InferRequest> request) {
       wants_worker = gate_->WantWorker();
     }
   }
-  if (!is_taken) return Refuse(*request, Refusal::kClosed);
+  if (!is_taken) return RefuseAtDoor(*request, Refusal::kClosed);
   if (wants_worker) DeferredWakeups::WakeLater(gate_);
 }
 

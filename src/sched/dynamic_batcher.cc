@@ -36,7 +36,7 @@ void DynamicBatcher::Enqueue(std::unique_ptr<InferRequest> request) {
   }
   if (wants_worker) DeferredWakeups::WakeLater(gate_);
   if (!refused.empty()) Answer(refused);
-  if (refusal) request->Fail(RefusalStatus(*refusal, *request));
+  if (refusal) RefuseAtDoor(*request, *refusal);
 }
 
 std::optional<Refusal> DynamicBatcher::Push(std::unique_ptr<InferRequest>& request, TimePoint now,

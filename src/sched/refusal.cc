@@ -39,6 +39,12 @@ std::optional<Refusal> FindRefusal(const InferRequest& request, TimePoint now) {
   return std::nullopt;
 }
 
+void RefuseAtDoor(InferRequest& request, Refusal refusal) {
+  const bool was_turned_away = refusal == Refusal::kClosed || refusal == Refusal::kQueueFull;
+  if (was_turned_away) request.timeline.queued = TimePoint();
+  request.Fail(RefusalStatus(refusal, request));
+}
+
 void AnswerRefused(RefusedRequests& refused) {
   for (RefusedRequest& one : refused) {
     one.request->Fail(RefusalStatus(one.reason, *one.request));

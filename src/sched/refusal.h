@@ -33,6 +33,10 @@ struct RefusedRequest {
 };
 using RefusedRequests = absl::InlinedVector<RefusedRequest, 2>;
 
+// Answers a request that the scheduler does not take. It has not been queued: closed and full
+// queues turn it away before it counts as a request.
+void RefuseAtDoor(InferRequest& request, Refusal refusal);
+
 // Answers and empties `refused`.
 void AnswerRefused(RefusedRequests& refused);
 

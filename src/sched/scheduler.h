@@ -15,7 +15,8 @@ class Scheduler {
   virtual ~Scheduler() = default;
 
   // Takes the request, or refuses it through its own sink (UNAVAILABLE: queue full, closed;
-  // CANCELLED). The caller has stamped timeline.received; this stamps timeline.queued.
+  // CANCELLED). The caller has stamped timeline.received; this stamps timeline.queued of what it
+  // does not turn away.
   virtual void Enqueue(std::unique_ptr<InferRequest> request) = 0;
 
   // Blocks the calling instance `slot` until it has a batch to execute, or until `deadline`. No
