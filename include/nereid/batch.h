@@ -35,8 +35,8 @@ class Batch {
   bool Has(size_t i) const { return requests_[i] != nullptr; }
   void Add(std::unique_ptr<InferRequest> request);
 
-  // Stations of the execution, stamped on every request that is still here. The worker stamps
-  // exec_start before and fills whatever the backend did not call.
+  // Stations of the execution, stamped on every request that is here and not answered yet. The
+  // worker stamps exec_start before and fills whatever the backend did not call.
   void MarkComputeStart();  // inputs are gathered
   void MarkComputeEnd();    // outputs are computed, not yet scattered
   void MarkExecEnd();       // outputs are in their buffers; call before Respond()

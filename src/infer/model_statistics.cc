@@ -43,11 +43,7 @@ void ModelStatistics::RecordSuccess(const Timeline& timeline, TimePoint end,
   compute_input_.Add(Between(timeline.exec_start, timeline.compute_start));
   compute_infer_.Add(Between(timeline.compute_start, timeline.compute_end));
   compute_output_.Add(Between(timeline.compute_end, timeline.exec_end));
-  const auto now = std::chrono::system_clock::now() - (Clock::now() - timeline.received);
-  last_inference_ms_.store(
-      static_cast<uint64_t>(
-          std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count()),
-      std::memory_order_relaxed);
+  last_received_.store(timeline.received.time_since_epoch().count(), std::memory_order_relaxed);
   if (listener_ != nullptr) listener_->OnSuccess(timeline, end);
 }
 
@@ -92,9 +88,17 @@ void ModelStatistics::RecordFirstResponse(std::chrono::nanoseconds since_receive
   if (listener_ != nullptr) listener_->OnFirstResponse(since_received);
 }
 
+uint64_t ModelStatistics::LastInferenceMs() const {
+  const TimePoint received(Clock::duration(last_received_.load(std::memory_order_relaxed)));
+  if (received == TimePoint{}) return 0;
+  const auto then = std::chrono::system_clock::now() - (Clock::now() - received);
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(then.time_since_epoch()).count());
+}
+
 ModelStatistics::Snapshot ModelStatistics::Read() const {
   Snapshot snapshot;
-  snapshot.last_inference_ms = last_inference_ms_.load(std::memory_order_relaxed);
+  snapshot.last_inference_ms = LastInferenceMs();
   snapshot.inference_count = inference_count_.load(std::memory_order_relaxed);
   snapshot.execution_count = execution_count_.load(std::memory_order_relaxed);
   snapshot.pending =

@@ -59,6 +59,7 @@ class ModelStatistics {
   };
 
   void SetListener(std::unique_ptr<DurationListener> listener) { listener_ = std::move(listener); }
+  bool has_listener() const { return listener_ != nullptr; }
 
   void SetLoadDuration(std::chrono::nanoseconds duration) { load_duration_ns_ = duration.count(); }
 
@@ -83,8 +84,11 @@ class ModelStatistics {
     Duration Read() const;
   };
 
+  uint64_t LastInferenceMs() const;
+
   std::unique_ptr<DurationListener> listener_;
-  std::atomic<uint64_t> last_inference_ms_{0};
+  // Ticks of the steady clock: what they are on the calendar is worked out when somebody asks.
+  std::atomic<Clock::rep> last_received_{0};
   std::atomic<uint64_t> inference_count_{0};
   std::atomic<uint64_t> execution_count_{0};
   std::atomic<int64_t> pending_{0};

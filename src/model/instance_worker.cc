@@ -30,6 +30,11 @@ void RefuseStale(Batch& batch, TimePoint now) {
   }
 }
 
+absl::Status NoAnswer(const std::string& instance) {
+  return absl::InternalError(
+      StrCat("instance '", instance, "' left the request without an answer"));
+}
+
 }  // namespace
 
 InstanceWorker::InstanceWorker(Options options)
@@ -98,14 +103,11 @@ void InstanceWorker::Execute(Batch batch) {
   if (batch.empty()) return;
   for (size_t i = 0; i < batch.size(); ++i) batch.request(i).timeline.exec_start = now;
   batch.set_observer(options_.observer);
-  absl::Status status = GuardedExecute(*instance_, batch);
+  const absl::Status status = GuardedExecute(*instance_, batch);
   batch.MarkExecEnd();  // tells the observer unless the backend did
-  if (status.ok()) {
-    status = absl::InternalError(
-        StrCat("instance '", options_.context.name, "' left the request without an answer"));
-  }
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (batch.Has(i)) batch.request(i).Fail(status);  // does nothing when answered
+    if (!batch.Has(i) || batch.request(i).answered()) continue;
+    batch.request(i).Fail(status.ok() ? NoAnswer(options_.context.name) : status);
   }
   if (!GuardedHealthy(*instance_)) ReplaceInstance();
 }

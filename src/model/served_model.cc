@@ -100,8 +100,11 @@ void ServedModel::Close() { scheduler_->Close(); }
 
 void ServedModel::OnResponse(const InferRequest& request, const InferResponse& response,
                              bool /*is_final*/) noexcept {
+  // Most requests need no further look at the clock.
+  const bool wants_first = request.response_count() == 0 && statistics_.has_listener();
+  if (!wants_first && !config_->decoupled()) return;
   const TimePoint now = Clock::now();
-  if (request.response_count() == 0 && response.status.ok()) {
+  if (wants_first && response.status.ok()) {
     statistics_.RecordFirstResponse(now - request.timeline.received);
   }
   if (config_->decoupled()) {
@@ -123,7 +126,9 @@ void ServedModel::OnComplete(const InferRequest& request, const absl::Status& st
 }
 
 void ServedModel::OnExecuted(const Timeline& timeline, int64_t batch_size) noexcept {
-  statistics_.RecordExecution(Filled(timeline, Clock::now()), batch_size);
+  const bool has_ended = timeline.exec_end != TimePoint{};
+  statistics_.RecordExecution(Filled(timeline, has_ended ? timeline.exec_end : Clock::now()),
+                              batch_size);
 }
 
 }  // namespace nereid

@@ -72,9 +72,9 @@ HttpResponse::HttpResponse(int status, std::string_view content_type, std::strin
     : status_(status), content_type_(content_type), text_(std::move(text)) {}
 
 void HttpResponse::AddHeader(std::string_view name, std::string_view value) {
-  StrAppend(&header_lines_, name, ": ");
-  const size_t start = header_lines_.size();
-  StrAppend(&header_lines_, value, "\r\n");
+  const size_t start = header_lines_.size() + name.size() + 2;
+  header_lines_.reserve(start + value.size() + 2);
+  StrAppend(&header_lines_, name, ": ", value, "\r\n");
   std::replace_if(
       header_lines_.begin() + static_cast<ptrdiff_t>(start), header_lines_.end() - 2,
       [](char c) { return c == '\r' || c == '\n'; }, ' ');
