@@ -6,7 +6,10 @@
 #include <prometheus/text_serializer.h>
 
 #include <map>
+#include <mutex>
 #include <sstream>
+#include <string>
+#include <utility>
 
 namespace nereid {
 namespace {
@@ -30,27 +33,47 @@ prometheus::MetricFamily Convert(const MetricFamily& family) {
   return out;
 }
 
-// A series of a prometheus family, removed with this object.
+// The series of histograms and summaries. Two versions of a model with the same labels share one
+// while a reload swaps them: it goes with the last of them.
+struct SharedSeries {
+  prometheus::Registry registry;
+  std::mutex mutex;
+  std::map<std::pair<std::string, MetricLabels>, int> users;  // guarded by mutex
+};
+
 template <typename Metric>
 class Distribution : public MetricDistribution {
  public:
-  Distribution(std::shared_ptr<prometheus::Registry> registry, prometheus::Family<Metric>* family,
-               Metric* metric)
-      : registry_(std::move(registry)), family_(family), metric_(metric) {}
-  ~Distribution() override { family_->Remove(metric_); }
+  // `add(family)` finds or makes the series.
+  template <typename Add>
+  Distribution(std::shared_ptr<SharedSeries> series, prometheus::Family<Metric>* family,
+               const MetricLabels& labels, Add add)
+      : series_(std::move(series)), family_(family), key_(family->GetName(), labels) {
+    std::lock_guard<std::mutex> lock(series_->mutex);
+    ++series_->users[key_];
+    metric_ = &add(*family_);
+  }
+  ~Distribution() override {
+    std::lock_guard<std::mutex> lock(series_->mutex);
+    const auto users = series_->users.find(key_);
+    if (--users->second > 0) return;
+    series_->users.erase(users);
+    family_->Remove(metric_);
+  }
   void Observe(double value) noexcept override { metric_->Observe(value); }
 
  private:
-  const std::shared_ptr<prometheus::Registry> registry_;  // owns the family
+  const std::shared_ptr<SharedSeries> series_;  // owns the family
   prometheus::Family<Metric>* const family_;
-  Metric* const metric_;
+  const std::pair<std::string, MetricLabels> key_;
+  Metric* metric_ = nullptr;
 };
 
 }  // namespace
 
 class MetricsRegistry::Impl {
  public:
-  const std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  const std::shared_ptr<SharedSeries> series = std::make_shared<SharedSeries>();
   mutable std::mutex mutex;
   std::vector<std::weak_ptr<MetricSource>> sources;  // guarded by mutex
 };
@@ -66,20 +89,22 @@ void MetricsRegistry::AddSource(std::weak_ptr<MetricSource> source) {
 std::unique_ptr<MetricDistribution> MetricsRegistry::MakeHistogram(
     const std::string& name, const std::string& help, const MetricLabels& labels,
     const std::vector<double>& buckets) {
-  auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(*impl_->registry);
-  prometheus::Histogram& histogram = family.Add(ToMap(labels), buckets);
-  return std::make_unique<Distribution<prometheus::Histogram>>(impl_->registry, &family,
-                                                               &histogram);
+  auto& family =
+      prometheus::BuildHistogram().Name(name).Help(help).Register(impl_->series->registry);
+  return std::make_unique<Distribution<prometheus::Histogram>>(
+      impl_->series, &family, labels,
+      [&](auto& made) -> prometheus::Histogram& { return made.Add(ToMap(labels), buckets); });
 }
 
 std::unique_ptr<MetricDistribution> MetricsRegistry::MakeSummary(
     const std::string& name, const std::string& help, const MetricLabels& labels,
     const std::vector<std::pair<double, double>>& quantiles) {
-  auto& family = prometheus::BuildSummary().Name(name).Help(help).Register(*impl_->registry);
+  auto& family = prometheus::BuildSummary().Name(name).Help(help).Register(impl_->series->registry);
   prometheus::Summary::Quantiles list;
   for (const auto& [quantile, error] : quantiles) list.emplace_back(quantile, error);
-  prometheus::Summary& summary = family.Add(ToMap(labels), list);
-  return std::make_unique<Distribution<prometheus::Summary>>(impl_->registry, &family, &summary);
+  return std::make_unique<Distribution<prometheus::Summary>>(
+      impl_->series, &family, labels,
+      [&](auto& made) -> prometheus::Summary& { return made.Add(ToMap(labels), list); });
 }
 
 std::string MetricsRegistry::Text() const {
@@ -96,7 +121,7 @@ std::string MetricsRegistry::Text() const {
   for (const MetricFamily& family : families) {
     if (!family.samples.empty()) converted.push_back(Convert(family));
   }
-  for (prometheus::MetricFamily& family : impl_->registry->Collect()) {
+  for (prometheus::MetricFamily& family : impl_->series->registry.Collect()) {
     if (!family.metric.empty()) converted.push_back(std::move(family));
   }
   std::ostringstream text;

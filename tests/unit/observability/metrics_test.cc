@@ -57,6 +57,21 @@ TEST(MetricsRegistryTest, ADistributionsSeriesEndsWithIt) {
   EXPECT_EQ(text.find("s_us"), std::string::npos) << text;
 }
 
+TEST(MetricsRegistryTest, EqualSeriesAreOneUntilTheLastOfThemEnds) {
+  MetricsRegistry registry;
+  const auto make = [&] { return registry.MakeHistogram("h_ms", "help", {{"model", "m"}}, {100}); };
+  auto old_version = make();
+  auto new_version = make();
+  old_version->Observe(1);
+  old_version.reset();
+  new_version->Observe(2);
+  EXPECT_NE(registry.Text().find("h_ms_count{model=\"m\"} 2"), std::string::npos);
+  new_version.reset();
+  EXPECT_EQ(registry.Text().find("h_ms"), std::string::npos);
+  make()->Observe(3);
+  EXPECT_EQ(registry.Text().find("h_ms"), std::string::npos);
+}
+
 TEST(CpuMetricsTest, ReadsProcStatAndMeminfo) {
   const auto times = ParseCpuTimes("cpu  10 1 20 100 5 2 3 4 0 0\ncpu0 1 2 3\n");
   ASSERT_TRUE(times.has_value());
