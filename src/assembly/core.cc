@@ -141,9 +141,11 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
     const DurationMetricsOptions durations{.summaries = options.metrics.summary_latencies,
                                            .histograms = options.metrics.histogram_latencies,
                                            .quantiles = options.metrics.summary_quantiles};
-    loader.make_listener = [registry = core->metrics_.get(), durations](const ModelConfig& config,
-                                                                        int64_t version) {
-      return MakeDurationListener(registry, durations, config, version);
+    loader.make_listener = [registry = core->metrics_.get(),
+                            durations](const ModelLoader::Measured& model) {
+      return MakeDurationListener(registry, durations,
+                                  ModelLabels(model.name_space, model.config, model.version),
+                                  model.config);
     };
   }
   core->loader_ = std::make_unique<ModelLoader>(std::move(loader));

@@ -73,11 +73,10 @@ std::vector<double> BucketsOf(const ModelConfig& config) {
 absl::Span<const DurationFamily> DurationFamilies() { return kFamilies; }
 
 std::unique_ptr<ModelStatistics::DurationListener> MakeDurationListener(
-    MetricsRegistry* registry, const DurationMetricsOptions& options, const ModelConfig& config,
-    int64_t version) {
+    MetricsRegistry* registry, const DurationMetricsOptions& options, MetricLabels labels,
+    const ModelConfig& config) {
   if (!options.summaries && !options.histograms) return nullptr;
-  return std::make_unique<DurationMetrics>(registry, options, ModelLabels(config, version),
-                                           BucketsOf(config));
+  return std::make_unique<DurationMetrics>(registry, options, std::move(labels), BucketsOf(config));
 }
 
 }  // namespace nereid

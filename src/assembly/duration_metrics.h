@@ -19,8 +19,8 @@ struct DurationMetricsOptions {
 // Feeds the summaries and the first-response histogram of one model version. Null when both are
 // off: then nothing is done per request.
 std::unique_ptr<ModelStatistics::DurationListener> MakeDurationListener(
-    MetricsRegistry* registry, const DurationMetricsOptions& options, const ModelConfig& config,
-    int64_t version);
+    MetricsRegistry* registry, const DurationMetricsOptions& options, MetricLabels labels,
+    const ModelConfig& config);
 
 // Name and help of the families, for the documentation.
 struct DurationFamily {

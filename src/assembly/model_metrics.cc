@@ -63,8 +63,9 @@ MetricFamily Failures(const std::vector<Observed>& models) {
 
 absl::Span<const ModelMetricRow> ModelMetricTable() { return kRows; }
 
-MetricLabels ModelLabels(const ModelConfig& config, int64_t version) {
+MetricLabels ModelLabels(std::string_view name_space, const ModelConfig& config, int64_t version) {
   MetricLabels labels = {{"model", config.name()}, {"version", StrCat(version)}};
+  if (!name_space.empty()) labels.emplace_back("namespace", name_space);
   for (const auto& [name, value] : config.proto().metric_tags()) {
     labels.emplace_back(StrCat("_", name), value);
   }
@@ -76,11 +77,7 @@ void ModelMetrics::Collect(std::vector<MetricFamily>* families) {
   if (!rows.ok()) return;
   std::vector<Observed> models;
   for (const StatisticsRow& row : *rows) {
-    const auto servable = server_->Resolve(row.name, row.version);
-    MetricLabels labels = servable.ok()
-                              ? ModelLabels(*(*servable)->config(), row.version)
-                              : MetricLabels{{"model", row.name}, {"version", StrCat(row.version)}};
-    models.push_back({std::move(labels), row.statistics});
+    models.push_back({ModelLabels(row.name_space, *row.config, row.version), row.statistics});
   }
   for (const ModelMetricRow& row : kRows) {
     if (row.is_latency && !options_.counter_latencies) continue;

@@ -1,14 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "observability/metrics_registry.h"
 #include "server/inference_server.h"
 
 namespace nereid {
 
-// `model`, `version` and the configuration's metric_tags: the labels of a model version's series.
-MetricLabels ModelLabels(const ModelConfig& config, int64_t version);
+// `model`, `version`, `namespace` where there are any, and the configuration's metric_tags: the
+// labels of a model version's series.
+MetricLabels ModelLabels(std::string_view name_space, const ModelConfig& config, int64_t version);
 
 // The nv_inference_* and nv_model_* counters and gauges of every model that serves, read from the
 // same counts as the statistics extension.

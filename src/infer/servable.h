@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "infer/model_statistics.h"
@@ -22,6 +23,8 @@ class Servable {
 
   virtual const std::shared_ptr<const ModelConfig>& config() const = 0;
   virtual int64_t version() const = 0;
+  // Tells it from models of the same name in other repositories; empty where names do not repeat.
+  virtual std::string_view name_space() const { return {}; }
   virtual const ModelStatistics& statistics() const = 0;
   // Bytes its backend reports to hold now, by place.
   virtual MemoryEstimate memory_usage() const = 0;

@@ -106,11 +106,13 @@ absl::StatusOr<std::shared_ptr<Servable>> ModelLoader::Load(const LoadRequest& r
   options.model_path = request.model_path;
   options.instances = PlanInstances(options.config->proto());
   if (options_.make_listener) {
-    options.duration_listener = options_.make_listener(*options.config, request.version);
+    options.duration_listener = options_.make_listener(
+        {.name_space = request.name_space, .config = *options.config, .version = request.version});
   }
   NEREID_ASSIGN_OR_RETURN(options.model, GuardedLoadModel(prepared.backend, prepared.context));
   NEREID_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                           ServedModel::Create(std::move(options)));
+  model->SetNameSpace(request.name_space);
   model->SetLoadDuration(Clock::now() - begin);
   return std::shared_ptr<Servable>(std::move(model));
 }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "backend/backend_registry.h"
 #include "config/instance_groups.h"
@@ -14,8 +15,14 @@ namespace nereid {
 // the instances and warms them up. Any thread.
 class ModelLoader : public Loader {
  public:
-  using ListenerFactory = std::function<std::unique_ptr<ModelStatistics::DurationListener>(
-      const ModelConfig& config, int64_t version)>;
+  // A model version, as whoever measures it tells it from others.
+  struct Measured {
+    std::string_view name_space;
+    const ModelConfig& config;
+    int64_t version;
+  };
+  using ListenerFactory =
+      std::function<std::unique_ptr<ModelStatistics::DurationListener>(const Measured& model)>;
 
   struct Options {
     BackendRegistry::Options backends;

@@ -3,6 +3,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,6 +38,7 @@ class ServedModel : public Servable, private CompletionObserver {
   void Submit(std::unique_ptr<InferRequest> request) noexcept override;
   const std::shared_ptr<const ModelConfig>& config() const override { return config_; }
   int64_t version() const override { return version_; }
+  std::string_view name_space() const override { return name_space_; }
   const ModelStatistics& statistics() const override { return statistics_; }
   MemoryEstimate memory_usage() const override { return GuardedMemoryUsage(*model_); }
   int64_t InFlight() const override { return in_flight_.load(std::memory_order_acquire); }
@@ -42,6 +46,9 @@ class ServedModel : public Servable, private CompletionObserver {
 
   // How long it took from the load request until READY.
   void SetLoadDuration(std::chrono::nanoseconds duration) { statistics_.SetLoadDuration(duration); }
+
+  // Before it serves.
+  void SetNameSpace(std::string name_space) { name_space_ = std::move(name_space); }
 
   // Finishes what is queued and refuses more. Returns at once.
   void Close();
@@ -58,6 +65,7 @@ class ServedModel : public Servable, private CompletionObserver {
   const std::shared_ptr<const ModelConfig> config_;
   const int64_t version_;
   const std::shared_ptr<Model> model_;
+  std::string name_space_;
   ModelStatistics statistics_;
   std::atomic<int64_t> in_flight_{0};
   std::unique_ptr<Scheduler> scheduler_;

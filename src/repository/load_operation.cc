@@ -165,6 +165,7 @@ LoadPlan PlanLoad(const ModelKey& key, InspectedModel model, const ChangeToken& 
       continue;
     }
     plan.load.push_back({.name = key.name,
+                         .name_space = key.name_space,
                          .version = version,
                          .model_path = model.folder.path,
                          .version_path = JoinPath(model.folder.path, StrCat(version)),

@@ -17,7 +17,8 @@ namespace nereid {
 
 // One version of a model that shall be loaded.
 struct LoadRequest {
-  std::string name;  // as clients address it
+  std::string name;        // as clients address it
+  std::string name_space;  // its repository, where names may repeat across them; otherwise empty
   int64_t version = 1;
   std::string model_path;    // local folder of the model
   std::string version_path;  // local folder of the version

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "common/log.h"
@@ -38,6 +39,19 @@ class TemporaryFolder {
   const std::string path_;
 };
 
+absl::Status CheckNoFileIsAFolder(const std::map<std::string, std::string>& contents) {
+  std::set<fs::path> named;
+  for (const auto& [relative_path, content] : contents) named.insert(Normalized(relative_path));
+  for (const fs::path& path : named) {
+    for (fs::path folder = path.parent_path(); !folder.empty(); folder = folder.parent_path()) {
+      if (!named.contains(folder)) continue;
+      return absl::InvalidArgumentError(StrCat("Invalid file parameter 'file:", folder.string(),
+                                               "': '", path.string(), "' lies below it."));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckOverridePath(std::string_view relative_path) {
@@ -58,6 +72,7 @@ absl::StatusOr<ModelFolder> WriteOverrideFolder(
   for (const auto& [relative_path, content] : contents) {
     NEREID_RETURN_IF_ERROR(CheckOverridePath(relative_path));
   }
+  NEREID_RETURN_IF_ERROR(CheckNoFileIsAFolder(contents));
   NEREID_ASSIGN_OR_RETURN(std::string path, files.CreateTemporaryDirectory(parent));
   auto folder = std::make_shared<const TemporaryFolder>(files, std::move(path));
   for (const auto& [relative_path, content] : contents) {

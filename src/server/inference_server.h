@@ -34,6 +34,8 @@ struct IndexRow {
 
 struct StatisticsRow {
   std::string name;
+  std::string name_space;  // empty unless names may repeat across repositories
+  std::shared_ptr<const ModelConfig> config;
   int64_t version = 0;
   ModelStatistics::Snapshot statistics;
   MemoryEstimate memory_usage;
@@ -44,6 +46,11 @@ struct LoadOverrides {
   std::string config_json;                   // empty: the repository's own
   std::map<std::string, std::string> files;  // relative path → content
 };
+
+// For a load request that gives a configuration without content: LoadOverrides cannot say that.
+inline absl::Status EmptyConfigOverride() {
+  return absl::InvalidArgumentError("Invalid config override: the text is empty");
+}
 
 // What the frontends know of the server: everything a client can ask for, free of any protocol. All
 // calls may come from any thread and none blocks on inference, loading or unloading. Errors carry

@@ -20,6 +20,8 @@ IndexRow ToIndexRow(ModelIndexRow row) {
 
 StatisticsRow ToStatisticsRow(const Servable& servable) {
   return {.name = servable.config()->name(),
+          .name_space = std::string(servable.name_space()),
+          .config = servable.config(),
           .version = servable.version(),
           .statistics = servable.statistics().Read(),
           .memory_usage = servable.memory_usage()};

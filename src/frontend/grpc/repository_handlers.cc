@@ -34,6 +34,7 @@ absl::StatusOr<LoadOverrides> ReadOverrides(const ParameterMap& parameters) {
   for (const auto& [key, value] : parameters) {
     if (key == "config") {
       if (!value.has_string_param()) return WrongType(key, "string_param");
+      if (value.string_param().empty()) return EmptyConfigOverride();
       overrides.config_json = value.string_param();
     } else if (key.starts_with(kFilePrefix)) {
       if (!value.has_bytes_param()) return WrongType(key, "bytes_param");

@@ -67,6 +67,7 @@ absl::Status ReadLoadParameter(std::string_view name, const JsonValue& value,
         StrCat("'", name, "' exceeds the maximum allowed data size limit INT_MAX"));
   }
   if (is_config) {
+    if (text.empty()) return EmptyConfigOverride();
     overrides.config_json = std::string(text);
   } else {
     overrides.files.emplace(name.substr(kFilePrefix.size()), DecodeBase64(text));
