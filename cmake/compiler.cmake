@@ -21,7 +21,9 @@ if(NEREID_SANITIZE STREQUAL "address")
     set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
   endif()
 elseif(NEREID_SANITIZE STREQUAL "thread")
-  set(NEREID_SANITIZE_FLAGS -fsanitize=thread -fno-omit-frame-pointer)
+  # Protobuf and Abseil lay some objects out differently under this macro; Debian's libraries are built
+  # without it. libstdc++ keeps what it would have derived from it.
+  set(NEREID_SANITIZE_FLAGS -fsanitize=thread -fno-omit-frame-pointer -U__SANITIZE_THREAD__ -D_GLIBCXX_TSAN=1)
   if(CMAKE_CXX_COMPILER_ID MATCHES GNU)
     list(APPEND NEREID_WARNINGS -Wno-tsan)
   endif()

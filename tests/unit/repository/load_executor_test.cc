@@ -21,8 +21,8 @@ TEST(LoadExecutorTest, OneThreadRunsTasksInOrder) {
 }
 
 TEST(LoadExecutorTest, AsManyTasksRunAtOnceAsThereAreThreads) {
-  LoadExecutor executor(2, "test");
   testing::Waiter<int> first, second;
+  LoadExecutor executor(2, "test");  // last: its destructor waits for the tasks that use the others
   // Each waits for the other: they can only end side by side.
   executor.Post([&] {
     first.Set(1);
