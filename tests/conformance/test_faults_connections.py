@@ -30,7 +30,7 @@ def impatient(tmp_path_factory):
     toolbox.write_identity(repository, "floats", dtype="TYPE_FP32")
     with running(f"--model-repository={repository}", "--http-header-timeout-secs=1", "--http-body-timeout-secs=1",
                  "--http-keepalive-timeout-secs=2", "--http-write-timeout-secs=1",
-                 "--http-max-input-size=1000000") as server:
+                 "--http-max-input-size=1000000", "--http-thread-count=4", "--grpc-infer-thread-count=4") as server:
         yield server
 
 
@@ -423,6 +423,39 @@ def test_a_thousand_connections_at_once_are_all_served(impatient):
         for connection in connections:
             connection.close()
     wait_until(lambda: toolbox.open_files(impatient) <= before + 2, what="the connections to be gone")
+
+
+def test_hundreds_of_grpc_connections_at_once_are_all_served(impatient):
+    clients = [tritonclient.grpc.InferenceServerClient(
+        impatient.grpc, channel_args=[("grpc.use_local_subchannel_pool", 1)]) for _ in range(200)]
+    results = queue.Queue()
+    for client in clients:
+        client.async_infer("identity", [toolbox.int32_input([5, 6], protocol="grpc")],
+                           callback=lambda result, error: results.put(error or result.as_numpy("OUTPUT0").tolist()))
+    assert [results.get(timeout=30) for _ in clients] == [[[5, 6]]] * len(clients)
+    for client in clients:
+        client.close()
+
+
+def test_large_calls_that_are_cancelled_anywhere_leave_nothing(impatient):
+    """12 MB each way, given up after ever longer times."""
+    values = np.zeros((1, 3_000_000), np.float32)
+    tensor = tritonclient.grpc.InferInput("INPUT0", list(values.shape), "FP32")
+    tensor.set_data_from_numpy(values)
+    with connect(impatient, "grpc") as client:
+        client.infer("floats", [tensor], client_timeout=20)
+        before = toolbox.resident_kib(impatient)
+        kinds = set()
+        for turn in range(40):
+            try:
+                client.infer("floats", [tensor], client_timeout=0.002 * turn + 0.001)
+                kinds.add("answered")
+            except InferenceServerException as error:
+                kinds.add(error.status())
+        assert kinds <= {"answered", "StatusCode.DEADLINE_EXCEEDED", "StatusCode.CANCELLED"}, kinds
+        client.infer("floats", [tensor], client_timeout=20)
+    assert toolbox.resident_kib(impatient) - before < 150_000
+    assert toolbox.pending(impatient, "floats") == 0
 
 
 def test_a_thousand_clients_that_vanish_leave_nothing(impatient):

@@ -20,7 +20,8 @@ def storm(tmp_path_factory):
         toolbox.write_identity(repository, name, extra=extra)
     write_simple(repository)
     with running(f"--model-repository={repository}", "--model-control-mode=explicit", "--load-model=stays",
-                 "--load-model=batched", "--load-model=swapped", "--load-model=simple") as server:
+                 "--load-model=batched", "--load-model=swapped", "--load-model=simple", "--http-thread-count=4",
+                 "--grpc-infer-thread-count=4") as server:
         server.repository = repository
         yield server
 
