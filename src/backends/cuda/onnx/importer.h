@@ -12,8 +12,10 @@ namespace nereid::engine {
 
 struct ImportLimits {
   uint64_t max_file_bytes = uint64_t{64} << 30;  // with external data
-  int max_nodes = 2'000'000;
-  int max_depth = 16;  // of subgraphs and functions inside each other
+  int max_nodes = 2'000'000;                     // with functions inlined
+  int64_t max_messages = 8'000'000;              // parts of any kind in the file
+  uint64_t max_dense_bytes = uint64_t{1} << 30;  // that sparse tensors unfold to
+  int max_depth = 16;                            // of subgraphs and functions inside each other
 };
 
 // A model file in canonical form: functions inlined, opset differences removed (onnx/normalizer.h),
