@@ -156,7 +156,7 @@ TEST_F(HttpRequestsTest, LargeBodiesAreAlignedWhereTheHandlerWantsThem) {
     handler_.on_request = [&](HttpExchange exchange) {
       const char* data = exchange.request().body.data;
       aligned = (reinterpret_cast<uintptr_t>(data) + offset) % kBodyAlignment == 0;
-      ScriptedHandler::Echo(std::move(exchange));
+      testing::ScriptedHandler::Echo(std::move(exchange));
     };
     if (listener_ == nullptr) Start();
     std::string body(3'000'000, 'x');
