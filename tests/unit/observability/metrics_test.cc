@@ -72,6 +72,33 @@ TEST(MetricsRegistryTest, EqualSeriesAreOneUntilTheLastOfThemEnds) {
   EXPECT_EQ(registry.Text().find("h_ms"), std::string::npos);
 }
 
+TEST(MetricsRegistryTest, ASummaryTellsItsQuantilesCountAndSum) {
+  MetricsRegistry registry;
+  auto summary = registry.MakeSummary("s_us", "help", {{"model", "m"}}, {{0.5, 0.05}, {1, 0.1}});
+  for (const double value : {3.0, 1.0, 4.0}) summary->Observe(value);
+  const std::string text = registry.Text();
+  EXPECT_NE(text.find("# TYPE s_us summary\ns_us_count{model=\"m\"} 3\ns_us_sum{model=\"m\"} 8\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("s_us{model=\"m\",quantile=\"0.5\"} 3.0"), std::string::npos) << text;
+  EXPECT_NE(text.find("s_us{model=\"m\",quantile=\"1\"} 4.0"), std::string::npos) << text;
+}
+
+TEST(MetricsRegistryTest, EqualSummariesAreOneUntilTheLastOfThemEnds) {
+  MetricsRegistry registry;
+  const auto make = [&] {
+    return registry.MakeSummary("s_us", "help", {{"model", "m"}}, {{1, 0}});
+  };
+  auto old_version = make();
+  auto new_version = make();
+  old_version->Observe(1);
+  old_version.reset();
+  new_version->Observe(2);
+  EXPECT_NE(registry.Text().find("s_us_count{model=\"m\"} 2"), std::string::npos);
+  new_version.reset();
+  EXPECT_EQ(registry.Text().find("s_us"), std::string::npos);
+}
+
 TEST(CpuMetricsTest, ReadsProcStatAndMeminfo) {
   const auto times = ParseCpuTimes("cpu  10 1 20 100 5 2 3 4 0 0\ncpu0 1 2 3\n");
   ASSERT_TRUE(times.has_value());
