@@ -49,6 +49,14 @@ void PushSmallOrWhole(std::string text, WriteQueue& out) {
   }
 }
 
+void PushSmallOrWhole(HttpSegment segment, WriteQueue& out) {
+  if (segment.size <= kMaxInlineText) {
+    out.Append({segment.data, segment.size});
+  } else {
+    out.Push(std::move(segment));
+  }
+}
+
 }  // namespace
 
 void WriteResponse(ResponseFraming framing, HttpResponse response, WriteQueue& out) {
@@ -63,7 +71,7 @@ void WriteResponse(ResponseFraming framing, HttpResponse response, WriteQueue& o
   head += "\r\n\r\n";
   if (framing.head_only) return;
   PushSmallOrWhole(std::move(response.text()), out);
-  for (HttpSegment& segment : response.segments()) out.Push(std::move(segment));
+  for (HttpSegment& segment : response.segments()) PushSmallOrWhole(std::move(segment), out);
 }
 
 void WriteStreamHead(ResponseFraming framing, HttpResponse response, WriteQueue& out) {
@@ -87,11 +95,7 @@ void WriteStreamData(ResponseFraming framing, HttpSegment segment, WriteQueue& o
     AppendNumber(segment.size, 16, text);
     text += "\r\n";
   }
-  if (segment.size <= kMaxInlineText) {
-    text.append(segment.data, segment.size);
-  } else {
-    out.Push(std::move(segment));
-  }
+  PushSmallOrWhole(std::move(segment), out);
   if (chunked) out.Append("\r\n");
 }
 
