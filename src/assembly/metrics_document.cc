@@ -33,7 +33,8 @@ std::string MetricsDocument() {
       "`GET /metrics` on the metrics port (`--metrics-port`) answers in Prometheus text format. "
       "The\n"
       "counts are the same as those of the statistics extension. Model series also carry the\n"
-      "configuration's `metric_tags`, each as `_<name>`.\n\n"
+      "configuration's `metric_tags`, each as `_<name>`, and with `--model-namespacing` the\n"
+      "`namespace`: the path of the model's repository.\n\n"
       "| family | type | labels | meaning | only with |\n|---|---|---|---|---|\n";
   for (const ModelMetricRow& row : ModelMetricTable()) {
     AddRow(&text, row.name, row.type == MetricFamily::Type::kCounter, "model, version", row.help,

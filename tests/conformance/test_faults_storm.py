@@ -263,3 +263,68 @@ def test_failed_loads_leave_no_memory(storm):
         before = toolbox.resident_kib(storm)
         fail(client, 150)
         assert toolbox.resident_kib(storm) - before < 6 * 1024
+
+
+# --- everything at once ----------------------------------------------------------------------------
+
+def test_everything_at_once_ends_in_order(tmp_path):
+    """Loads, unloads, index, metrics, statistics and inference of the same models by many clients, then a signal in the
+    middle of it: no request hangs, none gets an answer that is not its own, and the server ends well."""
+    import conftest
+
+    names = ["a", "b", "c"]
+    for name in names:
+        toolbox.write_identity(tmp_path, name, extra="dynamic_batching {}")
+    server = conftest.Server([f"--model-repository={tmp_path}", "--model-control-mode=explicit", "--load-model=*",
+                              "--metrics-config=summary_latencies=true", "--metrics-config=histogram_latencies=true",
+                              "--http-thread-count=3", "--grpc-infer-thread-count=3", "--log-info=true"])
+    server.wait_started()
+    stop, wrong, done = threading.Event(), [], {"count": 0}
+
+    def chaos(seed):
+        random = np.random.default_rng(seed)
+        protocol = ("http", "grpc")[seed % 2]
+        try:
+            with connect(server, protocol) as client:
+                while not stop.is_set():
+                    name, action = names[random.integers(3)], random.integers(8)
+                    try:
+                        if action == 0:
+                            client.load_model(name)
+                        elif action == 1:
+                            client.unload_model(name)
+                        elif action == 2:
+                            client.get_model_repository_index()
+                        elif action == 3:
+                            client.get_inference_statistics()
+                        elif action == 4:
+                            toolbox.metrics(server)
+                        else:
+                            values = np.array([[seed, random.integers(1000)]], np.int32)
+                            got = client.infer(name, [toolbox.int32_input(values, protocol=protocol)]).as_numpy("OUTPUT0")
+                            if not (got == values).all():
+                                wrong.append((values, got))
+                        done["count"] += 1
+                    except InferenceServerException as error:
+                        if str(error.status()) not in ("400", "404", "503", "500", "StatusCode.NOT_FOUND",
+                                                       "StatusCode.UNAVAILABLE", "StatusCode.INVALID_ARGUMENT",
+                                                       "StatusCode.INTERNAL", "StatusCode.CANCELLED"):
+                            wrong.append(error)
+        except Exception as error:
+            if not stop.is_set():
+                wrong.append(error)
+
+    threads = [threading.Thread(target=chaos, args=(seed,)) for seed in range(10)]
+    try:
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: done["count"] > 3000 or wrong, 60, "chaos")
+        stop.set()
+        assert not wrong, wrong[:3]
+        assert server.stop() == 0, server.log[-2000:]
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+    finally:
+        stop.set()
+        server.kill()
