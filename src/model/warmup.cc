@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <random>
 #include <utility>
@@ -67,15 +68,28 @@ class DiscardSink : public ResponseSink {
   std::shared_ptr<Outcome> outcome_;
 };
 
+// The file's bytes. Only files of the model's folder of warm-up data: a load request may bring a
+// configuration of its own.
+absl::StatusOr<std::string> ReadData(const std::string& file, const std::string& model_path) {
+  const std::filesystem::path normal = std::filesystem::path(file).lexically_normal();
+  if (normal.is_absolute() || normal.empty() || *normal.begin() == "..") {
+    return absl::InvalidArgumentError(
+        StrCat("input_data_file '", file, "' lies outside the model's warmup folder"));
+  }
+  return FileSystem::Real().ReadFile(StrCat(model_path, "/warmup/", file), kMaxFileBytes);
+}
+
+// Zeros are also n empty strings, each a length of 0.
+absl::StatusOr<int64_t> ByteSizeOf(DataType type, const Shape& shape) {
+  return DenseByteSize(type == DataType::kBytes ? DataType::kUint32 : type, shape);
+}
+
 absl::StatusOr<Buffer> MakeData(const inference::ModelWarmup::Input& input, const std::string& name,
-                                const std::string& model_path, DataType type, int64_t elements) {
+                                const std::string& model_path, DataType type, const Shape& shape) {
   const bool is_bytes = type == DataType::kBytes;
-  // Zeros are also n empty strings, each a length of 0.
-  const int64_t wanted = elements * static_cast<int64_t>(is_bytes ? 4 : ElementByteSize(type));
+  NEREID_ASSIGN_OR_RETURN(const int64_t wanted, ByteSizeOf(type, shape));
   if (input.input_data_type_case() == inference::ModelWarmup::Input::kInputDataFile) {
-    const std::string path = StrCat(model_path, "/warmup/", input.input_data_file());
-    NEREID_ASSIGN_OR_RETURN(const std::string text,
-                            FileSystem::Real().ReadFile(path, kMaxFileBytes));
+    NEREID_ASSIGN_OR_RETURN(const std::string text, ReadData(input.input_data_file(), model_path));
     if (!is_bytes && static_cast<int64_t>(text.size()) < wanted) {
       return absl::InvalidArgumentError(
           StrCat("warmup setting expects ", wanted, " bytes, but the data provided from ",
@@ -113,6 +127,11 @@ absl::StatusOr<WarmupPlan> WarmupPlan::Create(const std::shared_ptr<const ModelC
     Sample sample;
     sample.name = setting.name();
     sample.batch_size = setting.batch_size();
+    if (sample.batch_size > std::max<int64_t>(1, config->max_batch_size())) {
+      return absl::InvalidArgumentError(StrCat("warmup sample '", sample.name, "' has batch_size ",
+                                               sample.batch_size, ", but the model's maximum is ",
+                                               std::max<int64_t>(1, config->max_batch_size())));
+    }
     sample.count = std::max(1u, setting.count());
     for (const auto& [name, input] : setting.inputs()) {
       Tensor tensor;
@@ -127,14 +146,17 @@ absl::StatusOr<WarmupPlan> WarmupPlan::Create(const std::shared_ptr<const ModelC
         }
         tensor.shape.push_back(extent);
       }
-      NEREID_ASSIGN_OR_RETURN(const int64_t elements, ElementCount(tensor.shape));
       NEREID_ASSIGN_OR_RETURN(tensor.data,
-                              MakeData(input, name, model_path, tensor.data_type, elements));
+                              MakeData(input, name, model_path, tensor.data_type, tensor.shape));
       sample.tensors.push_back(std::move(tensor));
     }
     plan.samples_.push_back(std::move(sample));
   }
   return plan;
+}
+
+absl::Status WarmupPlan::Failed(const Sample& sample, std::string_view errors) {
+  return absl::InternalError(StrCat("failed to run warmup sample '", sample.name, "': ", errors));
 }
 
 absl::Status WarmupPlan::RunOnce(const Sample& sample, Instance& instance) const {
@@ -147,23 +169,19 @@ absl::Status WarmupPlan::RunOnce(const Sample& sample, Instance& instance) const
           {tensor.name, tensor.data_type, tensor.shape, tensor.data, nullptr});
     }
     request->timeline.received = Clock::now();
-    if (absl::Status valid = ValidateRequest(config_, *request); !valid.ok()) {
-      request->Fail(std::move(valid));
-      continue;
+    // They are all alike.
+    if (const absl::Status valid = ValidateRequest(config_, *request); !valid.ok()) {
+      return Failed(sample, StrCat(Message(valid), "; "));
     }
     batch.Add(std::move(request));
   }
-  if (!batch.empty()) {
-    absl::Status status = GuardedExecute(instance, batch);
-    if (status.ok()) status = absl::InternalError("the request was left without an answer");
-    for (size_t i = 0; i < batch.size(); ++i) {
-      if (batch.Has(i)) batch.request(i).Fail(status);
-    }
+  absl::Status status = GuardedExecute(instance, batch);
+  if (status.ok()) status = absl::InternalError("the request was left without an answer");
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (batch.Has(i)) batch.request(i).Fail(status);
   }
-  if (const std::string errors = outcome->Wait(); !errors.empty()) {
-    return absl::InternalError(StrCat("failed to run warmup sample '", sample.name, "': ", errors));
-  }
-  return absl::OkStatus();
+  const std::string errors = outcome->Wait();
+  return errors.empty() ? absl::OkStatus() : Failed(sample, errors);
 }
 
 absl::Status WarmupPlan::Run(Instance& instance) const {

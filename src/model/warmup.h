@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,7 +17,8 @@ namespace nereid {
 // instances. Immutable; any thread.
 class WarmupPlan {
  public:
-  // Fails when a sample is not usable: open dimensions, missing data source, short or missing file.
+  // Fails when a sample is not usable: open dimensions, missing data source, short, missing or
+  // outlying file, more requests than a batch may have.
   // Files are read from `<model_path>/warmup/`.
   static absl::StatusOr<WarmupPlan> Create(const std::shared_ptr<const ModelConfig>& config,
                                            const std::string& model_path);
@@ -41,6 +43,7 @@ class WarmupPlan {
     std::vector<Tensor> tensors;
   };
 
+  static absl::Status Failed(const Sample& sample, std::string_view errors);
   absl::Status RunOnce(const Sample& sample, Instance& instance) const;
 
   std::shared_ptr<const ModelConfig> config_;

@@ -307,14 +307,22 @@ bool ModelLifecycle::WaitUntilNoneLive(std::chrono::steady_clock::time_point dea
   return released_.wait_until(lock, deadline, [&] { return live_.empty(); });
 }
 
-std::vector<InFlightVersion> ModelLifecycle::InFlight() const {
+std::vector<ModelLifecycle::Live> ModelLifecycle::AllLive() const {
+  const std::lock_guard lock(mutex_);
   std::vector<Live> live;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [incarnation, entry] : live_) live.push_back(entry);
+  for (const auto& [incarnation, entry] : live_) live.push_back(entry);
+  return live;
+}
+
+void ModelLifecycle::CloseAll() const {
+  for (const Live& entry : AllLive()) {
+    if (const ServableHandle servable = entry.servable.lock()) options_.loader->Unload(*servable);
   }
+}
+
+std::vector<InFlightVersion> ModelLifecycle::InFlight() const {
   std::vector<InFlightVersion> busy;
-  for (const Live& entry : live) {
+  for (const Live& entry : AllLive()) {
     const ServableHandle servable = entry.servable.lock();
     if (servable == nullptr) continue;
     if (const int64_t count = servable->InFlight(); count > 0) {

@@ -93,6 +93,9 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
   int64_t LiveCount() const;
   // False when there are still live versions at `deadline`.
   bool WaitUntilNoneLive(std::chrono::steady_clock::time_point deadline) const;
+  // Has every live version finish what it has, without waiting for more of the kind, and refuse
+  // more.
+  void CloseAll() const;
   // Live versions with requests that are not answered yet, by name and version.
   std::vector<InFlightVersion> InFlight() const;
 
@@ -124,6 +127,7 @@ class ModelLifecycle : public std::enable_shared_from_this<ModelLifecycle> {
 
   void Begin(Batch& batch);
   void LoadVersion(Batch& batch, size_t index);
+  std::vector<Live> AllLive() const;
   absl::StatusOr<std::shared_ptr<Servable>> Attempt(const Batch& batch, const LoadRequest& request);
   Loaded Adopt(const Batch& batch, const LoadRequest& request, std::shared_ptr<Servable> servable);
   void Commit(Batch& batch);

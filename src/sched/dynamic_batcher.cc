@@ -1,9 +1,17 @@
 #include "sched/dynamic_batcher.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace nereid {
+namespace {
+
+// Requests that wait for company are looked at this often: some may have been cancelled, which
+// calls nobody.
+constexpr std::chrono::milliseconds kCancellationInterval{500};
+
+}  // namespace
 
 DynamicBatcher::DynamicBatcher(const ModelConfig& config, const BatchingOptions& options,
                                ModelStatistics* statistics, int slots, const TimeSource& clock)
@@ -133,7 +141,7 @@ void DynamicBatcher::SleepUntilWorthLooking(WorkerGate::Lock& lock, int slot, Ti
   if (watches) {
     watch_ = watch;
     watch_.is_valid = true;
-    until = std::min(until, watch.wait_until);
+    until = std::min({until, watch.wait_until, now + kCancellationInterval});
   }
   gate_->Sleep(lock, slot, SleepDuration(now, until), watches);
   if (watches) watch_.is_valid = false;

@@ -83,6 +83,8 @@ absl::Status DrainRepository(ModelRepository& repository, std::chrono::milliseco
   Budget budget(timeout);
   NLOG(Info) << "Waiting for in-flight requests to complete.";
   repository.BeginShutdown();
+  // What waits in a queue for company need not wait any longer.
+  repository.lifecycle().CloseAll();
   if (!WaitForRequests(repository, budget)) return expired;
   NLOG(Info) << "All models are stopped, unloading models";
   repository.UnloadAll();

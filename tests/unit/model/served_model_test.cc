@@ -262,6 +262,14 @@ TEST(ServedModelTest, AFailingWarmupFailsTheLoad) {
        "to have input_data_type set"},
       {R"(name: "w" batch_size: 1 inputs { key: "IN" value { data_type: TYPE_INT32 dims: 1 input_data_file: "gone" } })",
        "warmup/gone"},
+      {R"(name: "w" batch_size: 1 inputs { key: "IN" value { data_type: TYPE_INT32 dims: 1 input_data_file: "../../x" } })",
+       "lies outside the model's warmup folder"},
+      {R"(name: "w" batch_size: 1 inputs { key: "IN" value { data_type: TYPE_INT32 dims: 1 input_data_file: "/etc/passwd" } })",
+       "lies outside the model's warmup folder"},
+      {R"(name: "w" batch_size: 4000000000 inputs { key: "IN" value { data_type: TYPE_INT32 dims: 1 zero_data: true } })",
+       "warmup sample 'w' has batch_size 4000000000"},
+      {R"(name: "w" batch_size: 1 inputs { key: "IN" value { data_type: TYPE_INT32 dims: 4611686018427387904 zero_data: true } })",
+       "4611686018427387904"},
   };
   for (const Row& row : rows) {
     const std::string config = std::string(kConfig) + "model_warmup {" + row.warmup + "}";
