@@ -10,7 +10,7 @@ import pytest
 
 import conftest
 import toolbox
-from conftest import ROOT, running
+from conftest import ROOT
 from toolbox import identity_config, wait_until, write_identity, write_simple
 
 BINARY = os.environ.get("NEREID_BIN", str(conftest.BUILD / "bin" / "nereid"))

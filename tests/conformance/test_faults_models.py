@@ -4,8 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-import tritonclient.grpc
-import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
 import toolbox

@@ -1,5 +1,4 @@
 """Queue policies, priorities, ordering and batching as a client meets them."""
-import json
 import queue
 import threading
 import time

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import pytest
-import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 import conftest
