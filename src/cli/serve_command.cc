@@ -42,7 +42,7 @@ int Serve(const std::vector<std::string>& arguments) {
   if (absl::Status log = ConfigureLog(options.log); !log.ok()) {
     return FailToStart("configuring the log", log);
   }
-  BlockStopSignals();
+  StopSignal stop_signal;
 
   absl::StatusOr<std::unique_ptr<Core>> core = Core::Create(options);
   if (!core.ok()) return FailToStart("creating server", core.status());
@@ -52,7 +52,8 @@ int Serve(const std::vector<std::string>& arguments) {
   if (!services.ok()) return FailToStart("starting services", services.status());
   LogRaw(LogLevel::kInfo, (*services)->AddressTable());
 
-  WaitForStopSignal();
+  stop_signal.Started();
+  stop_signal.Wait();
   const absl::Status stopped = (*services)->Stop(std::chrono::seconds(options.exit_timeout_secs));
   if (!stopped.ok()) {
     NLOG(Error) << Message(stopped);
