@@ -10,6 +10,16 @@ namespace nereid {
 namespace {
 
 constexpr size_t kMaxSpareCapacity = 64 * 1024;
+constexpr int kSendFlags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+ssize_t Send(int fd, iovec* vector, int count) {
+  // A small response is one piece: the system has no vector to copy and check.
+  if (count == 1) return send(fd, vector[0].iov_base, vector[0].iov_len, kSendFlags);
+  msghdr message = {};
+  message.msg_iov = vector;
+  message.msg_iovlen = static_cast<size_t>(count);
+  return sendmsg(fd, &message, kSendFlags);
+}
 
 }  // namespace
 
@@ -52,10 +62,7 @@ WriteQueue::Result WriteQueue::Flush(int fd, size_t* sent) {
   while (!empty()) {
     iovec vector[kMaxPieces];
     size_t bytes = 0;
-    msghdr message = {};
-    message.msg_iov = vector;
-    message.msg_iovlen = static_cast<size_t>(FillVector(vector, &bytes));
-    const ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = Send(fd, vector, FillVector(vector, &bytes));
     if (n < 0) {
       if (errno == EINTR) continue;
       return errno == EAGAIN || errno == EWOULDBLOCK ? Result::kBlocked : Result::kError;

@@ -25,8 +25,8 @@ class WriteQueue {
   void Push(std::string text);
   void Push(HttpSegment segment);
 
-  // Sends what the socket takes: one sendmsg unless there are more than kMaxPieces pieces. `sent`
-  // is set to the bytes sent. kError: the connection is broken.
+  // Sends what the socket takes: one system call unless there are more than kMaxPieces pieces.
+  // `sent` is set to the bytes sent. kError: the connection is broken.
   Result Flush(int fd, size_t* sent);
 
   bool empty() const { return first_ == pieces_.size(); }
