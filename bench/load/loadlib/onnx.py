@@ -79,7 +79,7 @@ class OnnxCase:
         body, head_length = payloads.http_body([1, *self.dims], payloads.floats(count), "x",
                                                self.output)
         # Enough to keep every instance busy while answers travel.
-        connections = self.threads * (64 if self.dynamic else 2)
+        connections = self.threads * (64 if self.dynamic else 4)
         return clients.Load(f"/v2/models/{self.model}/infer",
                             bench.write(f"{self.name}.bin", body), head_length, connections)
 
