@@ -30,7 +30,8 @@ class Jit {
   Jit(const Jit&) = delete;
   Jit& operator=(const Jit&) = delete;
 
-  // The extern "C" kernel `name` of `source`; valid as long as this.
+  // The extern "C" kernel `name` of `source`; valid as long as this. With an offline context the
+  // text is compiled and nullptr given.
   absl::StatusOr<CUfunction> Get(const std::string& source, const char* name);
 
   const std::shared_ptr<Context>& context() const { return context_; }

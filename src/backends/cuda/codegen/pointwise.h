@@ -32,7 +32,8 @@ struct PointwiseTensor {
   DataType type = DataType::kFp32;
   // Elements between neighbours along each extent of the spec's shape; 0 repeats the element.
   // Empty: dense.
-  std::vector<int64_t> strides;
+  std::vector<int64_t> strides = {};
+  int64_t offset = 0;  // of the first element, in elements
 };
 
 // output[j][i] = values[result[j]][i] for every i of `shape`. Operands of a step have one type,

@@ -19,11 +19,15 @@ absl::StatusOr<int> DeviceCount();
 class Context {
  public:
   static absl::StatusOr<std::shared_ptr<Context>> Create(int ordinal);
+  // Stands for a GPU of that architecture on a machine without one: kernels can be compiled for it,
+  // nothing can be run or allocated.
+  static std::shared_ptr<Context> CreateOffline(std::string arch);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  const CudaApi& api() const { return *api_; }
+  bool offline() const { return api_ == nullptr; }
+  const CudaApi& api() const { return *api_; }  // not when offline
   int ordinal() const { return ordinal_; }
   const std::string& name() const { return name_; }
   // "sm_80", "sm_90a": what kernels are compiled for.

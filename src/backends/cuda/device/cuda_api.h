@@ -16,16 +16,18 @@
 // cuMemAlloc_v2): the renaming must happen to the member and to the looked-up symbol alike.
 #define NEREID_CUDA_DRIVER_FUNCTIONS(X)                                                            \
   X(cuInit)                                                                                        \
-  X(cuDriverGetVersion) X(cuGetErrorName) X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet)   \
-      X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDeviceGetUuid) X(cuDeviceTotalMem) X(         \
-          cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent)                \
-          X(cuCtxGetCurrent) X(cuCtxSynchronize) X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(     \
-              cuMemHostAlloc) X(cuMemFreeHost) X(cuMemHostGetDevicePointer) X(cuMemcpyHtoDAsync)   \
-              X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync) X(cuMemcpyAsync) X(cuMemcpyPeerAsync) X(   \
-                  cuMemsetD8Async) X(cuMemsetD32Async) X(cuStreamCreateWithPriority)               \
-                  X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWaitEvent)  \
-                      X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuStreamIsCapturing)         \
-                          X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventQuery)      \
+  X(cuDriverGetVersion)                                                                            \
+  X(cuGetErrorName)                                                                                \
+  X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                        \
+      X(cuDeviceGetAttribute) X(cuDeviceGetUuid) X(cuDeviceTotalMem) X(cuDevicePrimaryCtxRetain)   \
+          X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)   \
+              X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost)        \
+                  X(cuMemHostGetDevicePointer) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(        \
+                      cuMemcpyDtoDAsync) X(cuMemcpyAsync) X(cuMemcpyPeerAsync) X(cuMemsetD8Async)  \
+                      X(cuMemsetD32Async) X(cuStreamCreateWithPriority) X(cuStreamDestroy) X(      \
+                          cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWaitEvent)               \
+                          X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuStreamIsCapturing) X(  \
+                              cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventQuery)    \
                               X(cuEventSynchronize) X(cuEventElapsedTime) X(cuGraphInstantiate)    \
                                   X(cuGraphDestroy) X(cuGraphExecDestroy) X(cuGraphLaunch)         \
                                       X(cuGraphUpload) X(cuGraphGetNodes) X(cuModuleLoadData)      \
@@ -38,26 +40,30 @@
                                                               X(cuIpcOpenMemHandle)                \
                                                                   X(cuIpcCloseMemHandle)
 
-#define NEREID_NVRTC_FUNCTIONS(X)                                                            \
-  X(nvrtcVersion)                                                                            \
-  X(nvrtcGetErrorString) X(nvrtcCreateProgram) X(nvrtcDestroyProgram) X(nvrtcCompileProgram) \
-      X(nvrtcGetProgramLogSize) X(nvrtcGetProgramLog) X(nvrtcGetCUBINSize) X(nvrtcGetCUBIN)  \
-          X(nvrtcGetPTXSize) X(nvrtcGetPTX)
+#define NEREID_NVRTC_FUNCTIONS(X)                                                               \
+  X(nvrtcVersion)                                                                               \
+  X(nvrtcGetErrorString)                                                                        \
+  X(nvrtcCreateProgram)                                                                         \
+  X(nvrtcDestroyProgram) X(nvrtcCompileProgram) X(nvrtcGetProgramLogSize) X(nvrtcGetProgramLog) \
+      X(nvrtcGetCUBINSize) X(nvrtcGetCUBIN) X(nvrtcGetPTXSize) X(nvrtcGetPTX)
 
-#define NEREID_CUBLASLT_FUNCTIONS(X)                                                             \
-  X(cublasLtCreate)                                                                              \
-  X(cublasLtDestroy) X(cublasLtGetVersion) X(cublasLtGetStatusName) X(cublasLtMatmul)            \
-      X(cublasLtMatmulDescCreate) X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) \
-          X(cublasLtMatrixLayoutCreate) X(cublasLtMatrixLayoutDestroy)                           \
-              X(cublasLtMatrixLayoutSetAttribute) X(cublasLtMatmulPreferenceCreate)              \
-                  X(cublasLtMatmulPreferenceDestroy) X(cublasLtMatmulPreferenceSetAttribute)     \
-                      X(cublasLtMatmulAlgoGetHeuristic)
+#define NEREID_CUBLASLT_FUNCTIONS(X)                                                               \
+  X(cublasLtCreate)                                                                                \
+  X(cublasLtDestroy)                                                                               \
+  X(cublasLtGetVersion)                                                                            \
+  X(cublasLtGetStatusName) X(cublasLtMatmul) X(cublasLtMatmulDescCreate)                           \
+      X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) \
+          X(cublasLtMatrixLayoutDestroy) X(cublasLtMatrixLayoutSetAttribute)                       \
+              X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)                 \
+                  X(cublasLtMatmulPreferenceSetAttribute) X(cublasLtMatmulAlgoGetHeuristic)
 
-#define NEREID_CUDNN_FUNCTIONS(X)                                                                  \
-  X(cudnnCreate)                                                                                   \
-  X(cudnnDestroy) X(cudnnSetStream) X(cudnnGetVersion) X(cudnnGetErrorString)                      \
-      X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendSetAttribute) \
-          X(cudnnBackendGetAttribute) X(cudnnBackendFinalize) X(cudnnBackendExecute)
+#define NEREID_CUDNN_FUNCTIONS(X)                                                              \
+  X(cudnnCreate)                                                                               \
+  X(cudnnDestroy)                                                                              \
+  X(cudnnSetStream)                                                                            \
+  X(cudnnGetVersion) X(cudnnGetErrorString) X(cudnnBackendCreateDescriptor)                    \
+      X(cudnnBackendDestroyDescriptor) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) \
+          X(cudnnBackendFinalize) X(cudnnBackendExecute)
 
 namespace nereid::engine {
 
