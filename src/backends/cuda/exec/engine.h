@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "backends/cuda/exec/program.h"
+#include "backends/cuda/ir/graph.h"
+
+namespace nereid::engine {
+
+struct EngineOptions {
+  ProgramOptions program;
+  Toolbox::Options toolbox;
+  // How many programs (one for each set of input shapes) are kept; the one unused longest goes.
+  size_t max_programs = 32;
+};
+
+// A model file, read and simplified as far as that needs no shapes. No GPU is involved. Immutable.
+class EngineModel {
+ public:
+  static absl::StatusOr<std::shared_ptr<const EngineModel>> Load(const std::string& path);
+
+  const Graph& graph() const { return *graph_; }
+  // Of the weights as the file has them.
+  size_t weight_bytes() const { return weight_bytes_; }
+
+ private:
+  std::shared_ptr<Graph> graph_;
+  size_t weight_bytes_ = 0;
+};
+
+// A model on one GPU: its weights there, and programs for the shapes it has met. Any thread.
+class Engine {
+ public:
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(std::shared_ptr<const EngineModel> model,
+                                                        int device, EngineOptions options);
+
+  const EngineModel& model() const { return *model_; }
+  const std::shared_ptr<Context>& context() const { return toolbox_->context(); }
+  // The program for these input shapes (parallel to the graph's inputs), made now when there is
+  // none yet: that takes from milliseconds to seconds. One is made at a time.
+  absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(absl::Span<const Shape> shapes);
+  size_t weight_bytes() const { return weights_->byte_size(); }
+
+ private:
+  using Key = std::vector<Shape>;
+  struct Entry {
+    std::shared_ptr<const Program> program;
+    std::list<Key>::iterator age;
+  };
+
+  Engine(std::shared_ptr<const EngineModel> model, EngineOptions options);
+  std::shared_ptr<const Program> Find(const Key& key);
+  void Keep(const Key& key, std::shared_ptr<const Program> program);
+
+  const std::shared_ptr<const EngineModel> model_;
+  const EngineOptions options_;
+  std::unique_ptr<Toolbox> toolbox_;
+  std::unique_ptr<WeightStore> weights_;
+  ConstantPool constants_;
+  std::mutex building_;  // held while a program is made
+  std::mutex mutex_;     // guards what follows
+  std::map<Key, Entry> programs_;
+  std::list<Key> ages_;  // most recently used first
+};
+
+}  // namespace nereid::engine

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backends/cuda/device/device_memory.h"
+#include "backends/cuda/device/graph_capture.h"
+#include "backends/cuda/device/stream.h"
+#include "backends/cuda/exec/program.h"
+
+namespace nereid::engine {
+
+// Runs programs of one engine, one after the other: a stream, an arena, scratch memory, and a
+// captured graph for each program that was run before. One thread, with the context bound.
+class Executor {
+ public:
+  struct Options {
+    bool capture_graphs = true;
+    size_t max_graphs = 32;
+  };
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(std::shared_ptr<Context> context,
+                                                          const Options& options);
+  ~Executor();
+
+  // Makes room for the program; its addresses hold until the next Bind(). Cheap for the program
+  // that was bound last.
+  absl::Status Bind(std::shared_ptr<const Program> program);
+
+  // Of the bound program. The memory is free to be written, or read, between runs.
+  DevicePointer input(size_t i) const { return At(program().inputs()[i].address); }
+  DevicePointer output(size_t i) const { return At(program().outputs()[i].address); }
+  const Program& program() const { return *bound_->program; }
+  const Stream& stream() const { return *stream_; }
+
+  // Queues the bound program on the stream: step by step the first time, later by its graph.
+  // Waits only where steps run on the host.
+  absl::Status Run();
+  // The same, step by step always.
+  absl::Status RunEagerly();
+  // Milliseconds of each step of the bound program, measured one by one over `rounds` runs.
+  absl::StatusOr<std::vector<float>> Profile(int rounds);
+
+  bool has_graph() const { return bound_ != nullptr && bound_->graph != nullptr; }
+  size_t arena_bytes() const { return arena_.size() + workspace_.size(); }
+
+ private:
+  // A program with its addresses in this executor's arena.
+  struct Binding {
+    std::shared_ptr<const Program> program;
+    std::vector<std::vector<DevicePointer>> inputs;   // by step
+    std::vector<std::vector<DevicePointer>> outputs;  // by step
+    std::unique_ptr<CapturedGraph> graph;
+    bool has_run = false;
+    bool can_capture = true;
+  };
+
+  Executor(std::shared_ptr<Context> context, std::unique_ptr<Stream> stream, const Options& options)
+      : context_(std::move(context)), options_(options), stream_(std::move(stream)) {}
+
+  DevicePointer At(const Address& address) const { return address.In(arena_.address()); }
+  absl::Status Grow(const PlanBytes& bytes);
+  void Resolve(Binding& binding) const;
+  absl::Status RunStep(const Binding& binding, size_t i);
+  absl::Status RunOnHost(const Binding& binding, size_t i);
+
+  const std::shared_ptr<Context> context_;
+  const Options options_;
+  const std::unique_ptr<Stream> stream_;
+  DeviceMemory arena_;
+  DeviceMemory workspace_;
+  std::list<Binding> bindings_;  // most recently used first
+  Binding* bound_ = nullptr;     // the first of them
+};
+
+}  // namespace nereid::engine

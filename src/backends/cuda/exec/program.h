@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "backends/cuda/device/device_memory.h"
+#include "backends/cuda/device/device_op.h"
+#include "backends/cuda/exec/weight_store.h"
+#include "backends/cuda/lower/legalize.h"
+#include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/plan/memory_planner.h"
+
+namespace nereid::engine {
+
+// Memory that a program takes on the GPU.
+struct PlanBytes {
+  size_t weights = 0;
+  size_t arena = 0;      // activations, inputs and outputs: of each instance
+  size_t workspace = 0;  // scratch of its largest step: of each instance
+};
+
+struct ProgramOptions {
+  PrecisionOptions precision;
+  // Refuse what the reference executor would have to run.
+  bool strict = false;
+};
+
+// Where an operand lies: at an absolute address (weights), or so far into the arena of the instance
+// that runs the program. Left out: neither.
+struct Address {
+  DevicePointer absolute = 0;
+  int64_t arena_offset = -1;
+
+  DevicePointer In(DevicePointer arena) const {
+    return arena_offset < 0 ? absolute : arena + static_cast<DevicePointer>(arena_offset);
+  }
+};
+
+struct ProgramStep {
+  std::string name;  // of the node it begins with; empty: a conversion
+  OpSpec spec;
+  std::unique_ptr<DeviceOp> op;  // nullptr: runs on the host
+  std::vector<Address> inputs;
+  std::vector<Address> outputs;
+};
+
+// One input or output: dense.
+struct ProgramTensor {
+  DataType type = DataType::kInvalid;
+  Shape shape;
+  size_t byte_size = 0;
+  Address address;
+};
+
+// A model for fixed input shapes, ready to run on one GPU: device work, weights, and a place for
+// every value. Immutable; instances share it.
+class Program {
+ public:
+  // `graph`: of known shapes, not legalised. The toolbox and the store must outlive the program.
+  static absl::StatusOr<std::shared_ptr<const Program>> Create(Graph graph, Toolbox& toolbox,
+                                                               WeightStore& weights,
+                                                               ConstantPool& constants,
+                                                               const ProgramOptions& options);
+
+  const Graph& graph() const { return graph_; }
+  const std::vector<ProgramStep>& steps() const { return steps_; }
+  const std::vector<ProgramTensor>& inputs() const { return inputs_; }
+  const std::vector<ProgramTensor>& outputs() const { return outputs_; }
+  const PlanBytes& bytes() const { return bytes_; }
+  int kernel_count() const { return kernel_count_; }
+  // Steps that the reference executor runs: no graph is captured over them.
+  int host_step_count() const { return host_step_count_; }
+
+ private:
+  Program() = default;
+  absl::Status Fill(LoweredProgram lowered, std::vector<std::unique_ptr<DeviceOp>> ops,
+                    WeightStore& weights);
+
+  Graph graph_;
+  std::vector<ProgramStep> steps_;
+  std::vector<ProgramTensor> inputs_;
+  std::vector<ProgramTensor> outputs_;
+  std::vector<std::shared_ptr<const DeviceMemory>> weights_;
+  PlanBytes bytes_;
+  int kernel_count_ = 0;
+  int host_step_count_ = 0;
+};
+
+// The lifetimes of a lowered program's activations and inputs, by buffer: weights have no bytes.
+// What the program's outputs name lives to the end.
+std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program);
+
+}  // namespace nereid::engine

@@ -1,0 +1,24 @@
+#pragma once
+
+namespace nereid::engine {
+
+// Operators of the domain "nereid" that exist between legalising and lowering only, so that neither
+// the passes nor the reference executor know them.
+
+// Gemm (a, b, bias?, residual?) → y
+//   y = activation(alpha · op(a) · op(b) + residual + bias), as MatMul broadcasts. Attributes:
+//   trans_a, trans_b (of the last two extents), alpha, activation: "", "Relu" or "GeluTanh". The
+//   bias has the last extent of y, the residual its shape.
+inline constexpr char kGemm[] = "Gemm";
+
+// Depthwise (x, weight, bias?) → y
+//   Conv with one filter a channel. Attributes of Conv, and activation: "" or the name of the
+//   pointwise operator with alpha and beta its numbers (Clip: low, high).
+inline constexpr char kDepthwise[] = "Depthwise";
+
+// AddNorm (x, scale?, bias?, residual?) → y, sum?
+//   LayerNormalization or, with rms = 1, RMSNormalization of x + residual over the last axis; the
+//   sum itself as second output.
+inline constexpr char kAddNorm[] = "AddNorm";
+
+}  // namespace nereid::engine
