@@ -176,17 +176,29 @@ Results Mean(const Call& call) {
   return One(Write(sum[0].type(), sum[0].shape(), values));
 }
 
+// Of `width` bits. Amounts outside [0, width) leave nothing but copies of the sign.
+int64_t ShiftLeft(int64_t x, int64_t by, int64_t width) {
+  return by < 0 || by >= width ? 0 : static_cast<int64_t>(static_cast<uint64_t>(x) << by);
+}
+int64_t ShiftRight(int64_t x, int64_t by, int64_t width, bool is_unsigned) {
+  if (by < 0 || by >= width) return !is_unsigned && x < 0 ? -1 : 0;
+  return is_unsigned ? static_cast<int64_t>(static_cast<uint64_t>(x) >> by) : x >> by;
+}
+
 Results BitShift(const Call& call) {
   NEREID_RETURN_IF_ERROR(CheckSameType(call));
   const DataType type = call.In(0).type();
-  if (!IsUnsigned(type)) return Refuse("only unsigned integers can be shifted");
+  const auto width = static_cast<int64_t>(8 * ElementByteSize(type));
+  const bool is_unsigned = IsUnsigned(type);
   const std::string direction = call.node.String("direction", "");
-  const auto shift = [&](auto f) { return MapPairs<uint64_t>(call.In(0), call.In(1), type, f); };
   if (direction == "LEFT") {
-    return shift([](uint64_t x, uint64_t n) { return n > 63 ? 0 : x << n; });
+    return MapPairs<int64_t>(call.In(0), call.In(1), type,
+                             [=](int64_t x, int64_t by) { return ShiftLeft(x, by, width); });
   }
   if (direction == "RIGHT") {
-    return shift([](uint64_t x, uint64_t n) { return n > 63 ? 0 : x >> n; });
+    return MapPairs<int64_t>(call.In(0), call.In(1), type, [=](int64_t x, int64_t by) {
+      return ShiftRight(x, by, width, is_unsigned);
+    });
   }
   return Refuse("direction is '", direction, "'");
 }
@@ -212,6 +224,22 @@ Results EqualStrings(const HostTensor& a, const HostTensor& b) {
                    [&](int64_t i, const auto& at) {
                      result.mutable_data<uint8_t>()[i] = a.strings()[static_cast<size_t>(at[0])] ==
                                                          b.strings()[static_cast<size_t>(at[1])];
+                   });
+  return One(std::move(result));
+}
+
+Results StringConcat(const Call& call) {
+  const HostTensor& a = call.In(0);
+  const HostTensor& b = call.In(1);
+  if (a.type() != DataType::kBytes || b.type() != DataType::kBytes) return Refuse("no strings");
+  NEREID_ASSIGN_OR_RETURN(const Shape shape, BroadcastShapes(a.shape(), b.shape()));
+  NEREID_RETURN_IF_ERROR(CountOf(shape).status());
+  HostTensor result(DataType::kBytes, shape);
+  ForEachOffset<2>(shape, {BroadcastStrides(a.shape(), shape), BroadcastStrides(b.shape(), shape)},
+                   [&](int64_t i, const auto& at) {
+                     result.mutable_strings()[static_cast<size_t>(i)] =
+                         a.strings()[static_cast<size_t>(at[0])] +
+                         b.strings()[static_cast<size_t>(at[1])];
                    });
   return One(std::move(result));
 }
@@ -248,7 +276,7 @@ Results Where(const Call& call) {
 constexpr OperatorRow kOperators[] = {
     {"Add", Arithmetic<[](auto x, auto y) { return Add(x, y); }>, 2},
     {"And", Arithmetic<[](auto x, auto y) { return x != 0 && y != 0; }>, 2, Accepts::kBools},
-    {"BitShift", BitShift, 2},
+    {"BitShift", BitShift, 2, Accepts::kIntegers},
     {"BitwiseAnd",
      Arithmetic<[](auto x, auto y) { return static_cast<uint64_t>(x) & static_cast<uint64_t>(y); }>,
      2, Accepts::kIntegers},
@@ -272,6 +300,7 @@ constexpr OperatorRow kOperators[] = {
     {"Or", Arithmetic<[](auto x, auto y) { return x != 0 || y != 0; }>, 2, Accepts::kBools},
     {"PRelu", PRelu, 2},
     {"Pow", Pow, 2},
+    {"StringConcat", StringConcat, 2, Accepts::kAnything},
     {"Sub", Arithmetic<[](auto x, auto y) { return Subtract(x, y); }>, 2},
     {"Sum", Fold<[](auto x, auto y) { return Add(x, y); }>, 1},
     {"SwiGLU", SwiGlu, 2, Accepts::kFloats},

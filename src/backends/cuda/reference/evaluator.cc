@@ -24,7 +24,7 @@ constexpr absl::Span<const OperatorRow> (*kFamilies[])() = {
     ShapeOperators,     LayoutOperators,      GeneratorOperators, GatherOperators,
     ScatterOperators,   ResizeOperators,      SamplingOperators,  AttentionOperators,
     RecurrentOperators, ControlFlowOperators, QuantizeOperators,  DetectionOperators,
-    LossOperators,      SignalOperators,
+    LossOperators,      SignalOperators,      StatefulOperators,  DeformOperators,
 };
 
 const Table& Operators() {

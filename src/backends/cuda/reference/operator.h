@@ -91,5 +91,7 @@ absl::Span<const OperatorRow> QuantizeOperators();
 absl::Span<const OperatorRow> DetectionOperators();
 absl::Span<const OperatorRow> LossOperators();
 absl::Span<const OperatorRow> SignalOperators();
+absl::Span<const OperatorRow> StatefulOperators();
+absl::Span<const OperatorRow> DeformOperators();
 
 }  // namespace nereid::engine

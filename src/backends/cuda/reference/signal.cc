@@ -147,7 +147,7 @@ Results MelWeightMatrix(const Call& call) {
     const int64_t low = peaks[static_cast<size_t>(b)];
     const int64_t mid = peaks[static_cast<size_t>(b + 1)];
     const int64_t high = peaks[static_cast<size_t>(b + 2)];
-    for (int64_t k = low; k < std::min(high, shape[0]); ++k) {
+    for (int64_t k = low; k < std::min(std::max(high, mid + 1), shape[0]); ++k) {
       const double up =
           mid == low ? 1 : static_cast<double>(k - low) / static_cast<double>(mid - low);
       const double down =
