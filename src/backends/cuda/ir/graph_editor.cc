@@ -145,17 +145,25 @@ ValueId GraphEditor::AddConstant(std::string name, HostTensor tensor) {
 
 ValueId GraphEditor::InsertBefore(NodeId before, Node node, DataType type,
                                   std::optional<Shape> shape) {
-  const ValueId output =
-      graph_.AddValue({.name = node.name, .type = type, .shape = std::move(shape)});
-  producers_.push_back(-1);
-  readers_.emplace_back();
-  node.outputs = {output};
+  const Value output{.name = node.name, .type = type, .shape = std::move(shape)};
+  return InsertBefore(before, std::move(node), absl::MakeConstSpan(&output, 1)).front();
+}
+
+std::vector<ValueId> GraphEditor::InsertBefore(NodeId before, Node node,
+                                               absl::Span<const Value> outputs) {
+  std::vector<ValueId> made;
+  for (const Value& output : outputs) {
+    made.push_back(graph_.AddValue(output));
+    producers_.push_back(-1);
+    readers_.emplace_back();
+  }
+  node.outputs.assign(made.begin(), made.end());
   for (const ValueId input : node.inputs) {
     if (input != kNoValue) readers_[static_cast<size_t>(input)].push_back(before);
   }
   inserted_.emplace_back(before, std::move(node));
   changed_ = true;
-  return output;
+  return made;
 }
 
 void GraphEditor::Replace(NodeId id, Node replacement) {

@@ -51,6 +51,8 @@ class GraphEditor {
   ValueId AddConstant(std::string name, HostTensor tensor);
   // Puts a node with one new output before node `before`; returns the output.
   ValueId InsertBefore(NodeId before, Node node, DataType type, std::optional<Shape> shape);
+  // The same with several outputs, of these names, types and shapes.
+  std::vector<ValueId> InsertBefore(NodeId before, Node node, absl::Span<const Value> outputs);
   // Puts `replacement` in the place of node `id`, making the same outputs.
   void Replace(NodeId id, Node replacement);
   // Lets all who read `from` read `to`, which must be made before them. An output of the graph

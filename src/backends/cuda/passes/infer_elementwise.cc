@@ -1,0 +1,200 @@
+// Operators whose outputs have the extents of their inputs, broadcast where there are several.
+
+#include <array>
+
+#include "backends/cuda/ir/onnx_type.h"
+#include "backends/cuda/passes/infer_rules.h"
+#include "common/status_macros.h"
+
+namespace nereid::engine {
+namespace {
+
+absl::Status Same(InferContext& context) {
+  context.SetLike(0, 0);
+  return absl::OkStatus();
+}
+
+absl::Status SameAsBool(InferContext& context) {
+  context.SetLike(0, 0, DataType::kBool);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Shape>> BroadcastInputs(const InferContext& context) {
+  std::optional<Shape> out;
+  for (size_t i = 0; i < context.node.inputs.size(); ++i) {
+    if (!context.Has(i)) continue;
+    const Shape* shape = context.In(i);
+    if (shape == nullptr) return std::optional<Shape>();
+    NEREID_ASSIGN_OR_RETURN(out, Broadcast(out.value_or(Shape()), *shape));
+  }
+  return out;
+}
+
+absl::Status Arithmetic(InferContext& context) {
+  NEREID_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  context.Set(0, context.Type(0), std::move(shape));
+  return absl::OkStatus();
+}
+
+absl::Status Comparison(InferContext& context) {
+  NEREID_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  context.Set(0, DataType::kBool, std::move(shape));
+  return absl::OkStatus();
+}
+
+absl::Status Where(InferContext& context) {
+  NEREID_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  context.Set(0, context.Type(1), std::move(shape));
+  return absl::OkStatus();
+}
+
+absl::Status Cast(InferContext& context) {
+  const int64_t to = context.node.Int("to", 0);
+  const DataType type = FromOnnxType(to);
+  if (type == DataType::kInvalid) {
+    return absl::UnimplementedError(StrCat("type ", OnnxTypeName(to), " is not supported"));
+  }
+  context.SetLike(0, 0, type);
+  return absl::OkStatus();
+}
+
+absl::Status CastLike(InferContext& context) {
+  context.SetLike(0, 0, context.Type(1));
+  return absl::OkStatus();
+}
+
+// (x, scale, bias?) → (y, mean, inverse deviation), the latter with extent 1 from `axis` on.
+absl::Status LayerNormalization(InferContext& context) {
+  context.SetLike(0, 0);
+  std::optional<Shape> statistics;
+  if (const Shape* x = context.In(0); x != nullptr) {
+    NEREID_ASSIGN_OR_RETURN(const size_t axis,
+                            NormalizeAxis(context.node.Int("axis", -1), x->size()));
+    statistics = *x;
+    for (size_t i = axis; i < statistics->size(); ++i) (*statistics)[i] = 1;
+  }
+  context.Set(1, DataType::kFp32, statistics);
+  context.Set(2, DataType::kFp32, statistics);
+  return absl::OkStatus();
+}
+
+absl::Status Dequantize(InferContext& context) {
+  context.SetLike(0, 0, context.Type(1));
+  return absl::OkStatus();
+}
+
+absl::Status Quantize(InferContext& context) {
+  const DataType asked = FromOnnxType(context.node.Int("output_dtype", 0));
+  const DataType type = context.Has(2)                ? context.Type(2)
+                        : asked != DataType::kInvalid ? asked
+                                                      : DataType::kUint8;
+  context.SetLike(0, 0, type);
+  return absl::OkStatus();
+}
+
+absl::Status DynamicQuantize(InferContext& context) {
+  context.SetLike(0, 0, DataType::kUint8);
+  context.Set(1, DataType::kFp32, ScalarShape());
+  context.Set(2, DataType::kUint8, ScalarShape());
+  return absl::OkStatus();
+}
+
+constexpr std::array kRows = std::to_array<InferRow>({
+    {"Abs", Same, 1},
+    {"Acos", Same, 1},
+    {"Acosh", Same, 1},
+    {"Add", Arithmetic, 2},
+    {"And", Comparison, 2},
+    {"Asin", Same, 1},
+    {"Asinh", Same, 1},
+    {"Atan", Same, 1},
+    {"Atanh", Same, 1},
+    {"BatchNormalization", Same, 5},
+    {"BitShift", Arithmetic, 2},
+    {"BitwiseAnd", Arithmetic, 2},
+    {"BitwiseNot", Same, 1},
+    {"BitwiseOr", Arithmetic, 2},
+    {"BitwiseXor", Arithmetic, 2},
+    {"Cast", Cast, 1},
+    {"CastLike", CastLike, 2},
+    {"Ceil", Same, 1},
+    {"Celu", Same, 1},
+    {"Clip", Same, 1},
+    {"Cos", Same, 1},
+    {"Cosh", Same, 1},
+    {"CumSum", Same, 2},
+    {"DequantizeLinear", Dequantize, 2},
+    {"Div", Arithmetic, 2},
+    {"DynamicQuantizeLinear", DynamicQuantize, 1},
+    {"Elu", Same, 1},
+    {"Equal", Comparison, 2},
+    {"Erf", Same, 1},
+    {"Exp", Same, 1},
+    {"Floor", Same, 1},
+    {"Gelu", Same, 1},
+    {"Greater", Comparison, 2},
+    {"GreaterOrEqual", Comparison, 2},
+    {"GroupNormalization", Same, 3},
+    {"HardSigmoid", Same, 1},
+    {"HardSwish", Same, 1},
+    {"Hardmax", Same, 1},
+    {"Identity", Same, 1},
+    {"InstanceNormalization", Same, 3},
+    {"IsInf", SameAsBool, 1},
+    {"IsNaN", SameAsBool, 1},
+    {"LRN", Same, 1},
+    {"LayerNormalization", LayerNormalization, 2},
+    {"LeakyRelu", Same, 1},
+    {"Less", Comparison, 2},
+    {"LessOrEqual", Comparison, 2},
+    {"Log", Same, 1},
+    {"LogSoftmax", Same, 1},
+    {"LpNormalization", Same, 1},
+    {"Max", Arithmetic, 1},
+    {"Mean", Arithmetic, 1},
+    {"MeanVarianceNormalization", Same, 1},
+    {"Min", Arithmetic, 1},
+    {"Mish", Same, 1},
+    {"Mod", Arithmetic, 2},
+    {"Mul", Arithmetic, 2},
+    {"Neg", Same, 1},
+    {"Not", Same, 1},
+    {"Or", Comparison, 2},
+    {"PRelu", Same, 2},
+    {"Pow", Arithmetic, 2},
+    {"QuantizeLinear", Quantize, 2},
+    {"RMSNormalization", Same, 2},
+    {"Reciprocal", Same, 1},
+    {"Relu", Same, 1},
+    {"ReverseSequence", Same, 2},
+    {"RotaryEmbedding", Same, 3},
+    {"Round", Same, 1},
+    {"ScatterElements", Same, 3},
+    {"ScatterND", Same, 3},
+    {"Selu", Same, 1},
+    {"Shrink", Same, 1},
+    {"Sigmoid", Same, 1},
+    {"Sign", Same, 1},
+    {"Sin", Same, 1},
+    {"Sinh", Same, 1},
+    {"Softmax", Same, 1},
+    {"Softplus", Same, 1},
+    {"Softsign", Same, 1},
+    {"Sqrt", Same, 1},
+    {"Sub", Arithmetic, 2},
+    {"Sum", Arithmetic, 1},
+    {"Swish", Same, 1},
+    {"Tan", Same, 1},
+    {"Tanh", Same, 1},
+    {"TensorScatter", Same, 2},
+    {"ThresholdedRelu", Same, 1},
+    {"Trilu", Same, 1},
+    {"Where", Where, 3},
+    {"Xor", Comparison, 2},
+});
+
+}  // namespace
+
+absl::Span<const InferRow> ElementwiseShapes() { return kRows; }
+
+}  // namespace nereid::engine

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "backends/cuda/ir/graph.h"
+
+namespace nereid::engine {
+
+// Flatten, Squeeze and Unsqueeze to known shapes become Reshape with a constant target; in a row,
+// they become one; one that changes nothing goes. A Softmax along the last axis between two that
+// keep it works without them.
+absl::Status SimplifyReshapes(Graph& graph);
+
+}  // namespace nereid::engine
