@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -36,6 +37,9 @@ class EngineModel {
   size_t weight_bytes_ = 0;
 };
 
+// The model's graph for these input shapes (parallel to its inputs), simplified and fused.
+absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes);
+
 // A model on one GPU: its weights there, and programs for the shapes it has met. Any thread.
 class Engine {
  public:
@@ -47,7 +51,9 @@ class Engine {
   // The program for these input shapes (parallel to the graph's inputs), made now when there is
   // none yet: that takes from milliseconds to seconds. One is made at a time.
   absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(absl::Span<const Shape> shapes);
-  size_t weight_bytes() const { return weights_->byte_size(); }
+  // In use by weights, and by the executors that report to it.
+  size_t memory_bytes() const { return weights_->byte_size() + executor_bytes_->load(); }
+  const std::shared_ptr<std::atomic<size_t>>& executor_bytes() const { return executor_bytes_; }
 
  private:
   using Key = std::vector<Shape>;
@@ -65,10 +71,18 @@ class Engine {
   std::unique_ptr<Toolbox> toolbox_;
   std::unique_ptr<WeightStore> weights_;
   ConstantPool constants_;
+  const std::shared_ptr<std::atomic<size_t>> executor_bytes_ =
+      std::make_shared<std::atomic<size_t>>(0);
   std::mutex building_;  // held while a program is made
   std::mutex mutex_;     // guards what follows
   std::map<Key, Entry> programs_;
   std::list<Key> ages_;  // most recently used first
 };
+
+// The memory a program for these shapes will take, planned without a GPU: scratch memory, which
+// only the libraries know, is left out.
+absl::StatusOr<PlanBytes> PlanWithoutDevice(const EngineModel& model,
+                                            absl::Span<const Shape> shapes,
+                                            const ProgramOptions& options);
 
 }  // namespace nereid::engine

@@ -58,6 +58,13 @@ void WarnAboutHost(const Graph& graph, const LoweredProgram& program) {
 
 }  // namespace
 
+LoweringOptions LoweringFor(const ProgramOptions& options) {
+  LoweringOptions lowering;
+  lowering.precision = options.precision;
+  lowering.channels_last = options.precision.precision != Precision::kFp32;
+  return lowering;
+}
+
 std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program) {
   const int end = static_cast<int>(program.steps.size());
   std::vector<BufferLifetime> lifetimes(program.buffers.size());
@@ -93,9 +100,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Create(Graph graph, Tool
   NEREID_RETURN_IF_ERROR(Legalize(graph, options.precision, constants));
   std::shared_ptr<Program> program(new Program());
   program->graph_ = std::move(graph);
-  LoweringOptions lowering;
-  lowering.precision = options.precision;
-  lowering.channels_last = options.precision.precision != Precision::kFp32;
+  LoweringOptions lowering = LoweringFor(options);
   while (true) {
     NEREID_ASSIGN_OR_RETURN(LoweredProgram lowered, LowerGraph(program->graph_, lowering));
     const size_t known = lowering.on_host.size();

@@ -89,6 +89,8 @@ class Program {
   int host_step_count_ = 0;
 };
 
+LoweringOptions LoweringFor(const ProgramOptions& options);
+
 // The lifetimes of a lowered program's activations and inputs, by buffer: weights have no bytes.
 // What the program's outputs name lives to the end.
 std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program);

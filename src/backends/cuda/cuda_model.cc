@@ -1,0 +1,133 @@
+#include "backends/cuda/cuda_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "backends/cuda/cuda_instance.h"
+#include "backends/cuda/device/cuda_api.h"
+#include "common/status_macros.h"
+#include "common/strings.h"
+#include "config/graph_agreement.h"
+#include "proto/model_config.pb.h"
+
+namespace nereid::cuda {
+namespace {
+
+constexpr char kDefaultFile[] = "model.onnx";
+
+std::vector<GraphTensor> Describe(const engine::Graph& graph,
+                                  const std::vector<engine::ValueId>& ids,
+                                  const std::vector<std::vector<engine::DeclaredDim>>& dims) {
+  std::vector<GraphTensor> tensors;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const engine::Value& value = graph.value(ids[i]);
+    GraphTensor tensor{value.name, value.type, {}};
+    for (const engine::DeclaredDim& dim : dims[i]) {
+      tensor.dims.push_back(dim.value < 0 ? -1 : dim.value);
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+ModelPlan MakePlan(const ModelConfig& config, const engine::Graph& graph) {
+  ModelPlan plan;
+  plan.model_batches = config.max_batch_size() > 0;
+  plan.max_batch_size = config.max_batch_size();
+  plan.scatter = ScatterRules::For(config);
+  for (const engine::ValueId id : graph.inputs) plan.input_names.push_back(graph.value(id).name);
+  for (const engine::ValueId id : graph.outputs) {
+    plan.outputs.push_back(config.FindOutput(graph.value(id).name));
+  }
+  return plan;
+}
+
+absl::Status CheckSupported(const ModelContext& context) {
+  const ModelConfig& config = *context.config;
+  if (std::ranges::find(context.instance_kinds, InstanceKind::kCpu) !=
+      context.instance_kinds.end()) {
+    return absl::InvalidArgumentError(
+        StrCat("model '", config.name(),
+               "' has an instance group of KIND_CPU, but the cuda backend runs on GPUs only; use "
+               "KIND_GPU, or backend \"onnxruntime\""));
+  }
+  if (config.proto().batch_input_size() > 0 ||
+      std::ranges::any_of(config.inputs(), &TensorSpec::allow_ragged_batch)) {
+    return absl::UnimplementedError(
+        StrCat("model '", config.name(), "': the cuda backend does not take ragged batches"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindModelFile(const ModelContext& context) {
+  namespace fs = std::filesystem;
+  const std::string& configured = context.config->default_model_filename();
+  fs::path path = fs::path(context.version_path) / (configured.empty() ? kDefaultFile : configured);
+  std::error_code error;
+  if (fs::is_directory(path, error)) path /= kDefaultFile;
+  if (fs::is_regular_file(path, error)) return path.string();
+  return absl::UnavailableError(
+      StrCat("unable to find '", path.string(), "' for model '", context.config->name(), "'"));
+}
+
+GraphDescription DescribeGraph(const engine::Graph& graph) {
+  return {Describe(graph, graph.inputs, graph.input_dims),
+          Describe(graph, graph.outputs, graph.output_dims),
+          {}};
+}
+
+absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& context,
+                                                           const BackendSettings& settings) {
+  NEREID_RETURN_IF_ERROR(CheckSupported(context));
+  NEREID_RETURN_IF_ERROR(engine::LoadCuda().status());
+  NEREID_ASSIGN_OR_RETURN(const std::string path, FindModelFile(context));
+  std::unique_ptr<CudaModel> model(new CudaModel());
+  model->config_ = context.config;
+  NEREID_ASSIGN_OR_RETURN(model->options_, ReadOptions(*context.config, settings));
+  NEREID_ASSIGN_OR_RETURN(model->model_, engine::EngineModel::Load(path));
+  NEREID_RETURN_IF_ERROR(
+      CheckGraphAgreement(context.config->proto(), DescribeGraph(model->model_->graph())));
+  model->plan_ = MakePlan(*context.config, model->model_->graph());
+  return model;
+}
+
+absl::StatusOr<std::shared_ptr<engine::Engine>> CudaModel::EngineOn(int device) {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<engine::Engine>& known = engines_[device];
+  if (auto engine = known.lock()) return engine;
+  NEREID_ASSIGN_OR_RETURN(std::unique_ptr<engine::Engine> made,
+                          engine::Engine::Create(model_, device, options_.engine));
+  std::shared_ptr<engine::Engine> engine = std::move(made);
+  known = engine;
+  return engine;
+}
+
+absl::StatusOr<std::unique_ptr<Instance>> CudaModel::CreateInstance(
+    const InstanceContext& context) {
+  if (context.kind == InstanceKind::kCpu) {
+    return absl::InvalidArgumentError(StrCat(
+        "instance '", context.name, "' is KIND_CPU, but the cuda backend runs on GPUs only"));
+  }
+  NEREID_ASSIGN_OR_RETURN(std::shared_ptr<engine::Engine> engine, EngineOn(context.device));
+  NEREID_ASSIGN_OR_RETURN(
+      std::unique_ptr<CudaInstance> instance,
+      CudaInstance::Create(std::move(engine), plan_, options_.executor, context.device));
+  NEREID_RETURN_IF_ERROR(instance->WarmUp(*config_, options_.warmup));
+  return instance;
+}
+
+MemoryEstimate CudaModel::MemoryUsage() const {
+  const std::lock_guard lock(mutex_);
+  MemoryEstimate usage;
+  for (const auto& [device, known] : engines_) {
+    if (const auto engine = known.lock()) {
+      usage.items.push_back({{MemoryKind::kGpu, device}, engine->memory_bytes()});
+    }
+  }
+  return usage;
+}
+
+}  // namespace nereid::cuda
