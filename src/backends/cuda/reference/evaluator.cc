@@ -18,13 +18,14 @@ namespace {
 using Table = std::map<std::string_view, const OperatorRow*>;
 
 constexpr absl::Span<const OperatorRow> (*kFamilies[])() = {
-    UnaryOperators,     BinaryOperators,      CastOperators,      ReduceOperators,
-    ScanOperators,      SortOperators,        SoftmaxOperators,   MatMulOperators,
-    EinsumOperators,    ConvOperators,        PoolOperators,      NormalizationOperators,
-    ShapeOperators,     LayoutOperators,      GeneratorOperators, GatherOperators,
-    ScatterOperators,   ResizeOperators,      SamplingOperators,  AttentionOperators,
-    RecurrentOperators, ControlFlowOperators, QuantizeOperators,  DetectionOperators,
-    LossOperators,      SignalOperators,      StatefulOperators,  DeformOperators,
+    UnaryOperators,      BinaryOperators,   CastOperators,      ReduceOperators,
+    CumulativeOperators, SortOperators,     SoftmaxOperators,   MatMulOperators,
+    EinsumOperators,     ConvOperators,     PoolOperators,      NormalizationOperators,
+    ShapeOperators,      LayoutOperators,   PadOperators,       GeneratorOperators,
+    GatherOperators,     ScatterOperators,  ResizeOperators,    SamplingOperators,
+    AttentionOperators,  RotaryOperators,   RecurrentOperators, ControlFlowOperators,
+    OptionalOperators,   QuantizeOperators, DetectionOperators, LossOperators,
+    SignalOperators,     StatefulOperators, DeformOperators,
 };
 
 const Table& Operators() {

@@ -51,6 +51,6 @@ constexpr OperatorRow kOperators[] = {
 
 }  // namespace
 
-absl::Span<const OperatorRow> ScanOperators() { return kOperators; }
+absl::Span<const OperatorRow> CumulativeOperators() { return kOperators; }
 
 }  // namespace nereid::engine
