@@ -1,5 +1,7 @@
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <map>
 
 #include "backends/cuda/onnx/importer.h"
@@ -268,7 +270,32 @@ TEST(ImporterTest, MissingFilesAreNotFound) {
   EXPECT_EQ(ImportOnnx("/").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-// Operator counts as python's onnx package counts them (scripts/onnx_operators), less what the
+// A bench rather than a test: run with --gtest_also_run_disabled_tests. 500 MB in 250 weights.
+TEST(ImporterTest, DISABLED_TimeOfHalfAGigabyte) {
+  const testing::TempDirectory folder;
+  const std::string path = folder.path() + "/model.onnx";
+  {
+    std::string graph = onnx::WithInput(onnx::Info("x0", 1, {1, 700}));
+    for (int i = 0; i < 250; ++i) {
+      const std::string n = std::to_string(i);
+      graph += onnx::WithConstant(
+          onnx::Tensor("w" + n, 1, {700, 714}, onnx::RawData(std::string(700 * 714 * 4, '\1'))));
+      graph +=
+          onnx::WithNode(onnx::Node("MatMul", {"x" + n, "w" + n}, {"x" + std::to_string(i + 1)}));
+    }
+    std::ofstream(path, std::ios::binary)
+        << onnx::Model(graph + onnx::WithOutput(onnx::Info("x250", 1, {})), 13);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto model = ImportOnnx(path);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_LT(seconds.count(), 0.2);
+  RecordProperty("seconds", std::to_string(seconds.count()));
+  std::cout << "imported 500 MB in " << seconds.count() << " s\n";
+}
+
+// Operator counts as python's onnx package counts them, less what the
 // canonical form does not have.
 struct Bundled {
   const char* name;

@@ -1,9 +1,11 @@
 #include "backends/cuda/onnx/node_order.h"
 
+#include <functional>
 #include <numeric>
 #include <queue>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "common/strings.h"
 
@@ -12,15 +14,33 @@ namespace {
 
 using Makers = std::unordered_map<std::string_view, size_t>;
 
+using Names = std::unordered_set<std::string_view>;
+
+Names LocalNames(const GraphProto& graph) {
+  Names names;
+  for (const ValueInfoProto& input : graph.input) names.insert(input.name);
+  for (const TensorProto& tensor : graph.initializer) names.insert(tensor.name);
+  for (const SparseTensorProto& tensor : graph.sparse_initializer) {
+    names.insert(tensor.values.name);
+  }
+  for (const NodeProto& node : graph.node) names.insert(node.output.begin(), node.output.end());
+  return names;
+}
+
+// Calls `visit` with every name that the node reads from outside of itself.
 template <typename Visit>
-void ForEachName(const NodeProto& node, Visit visit) {
+void ForEachName(const NodeProto& node, const Visit& visit) {
   for (const std::string_view name : node.input) {
     if (!name.empty()) visit(name);
   }
   for (const AttributeProto& attribute : node.attribute) {
     if (attribute.g == nullptr) continue;
-    for (const NodeProto& inner : attribute.g->node) ForEachName(inner, visit);
-    for (const ValueInfoProto& output : attribute.g->output) visit(output.name);
+    const Names local = LocalNames(*attribute.g);
+    const std::function<void(std::string_view)> visit_free = [&](std::string_view name) {
+      if (!local.contains(name)) visit(name);
+    };
+    for (const NodeProto& inner : attribute.g->node) ForEachName(inner, visit_free);
+    for (const ValueInfoProto& output : attribute.g->output) visit_free(output.name);
   }
 }
 

@@ -73,7 +73,9 @@ std::optional<std::vector<HostTensor>> Fold(const Graph& graph, const Node& node
   if (auto shape = FoldShape(graph, node); shape.has_value()) {
     return std::vector<HostTensor>{*std::move(shape)};
   }
-  if (Contains(kNeverFolded, node.op) || !HasReference(node)) return std::nullopt;
+  if (Contains(kNeverFolded, node.op) || !HasShapeRule(node) || !HasReference(node)) {
+    return std::nullopt;
+  }
   std::vector<const HostTensor*> inputs;
   int64_t elements = 0;
   int64_t largest = 0;

@@ -18,9 +18,9 @@ struct FoldLimits {
 };
 
 // The outputs of a node all of whose inputs are constants, by the reference executor; or, for Shape
-// and Size, of one whose input has a known shape. Absent when the node is not of that kind, draws
-// random numbers, has subgraphs, costs too much, or fails. The types and shapes of its outputs are
-// those inferred, if they are.
+// and Size, of one whose input has a known shape. Absent when the node is not of that kind, has no
+// shape rule, draws random numbers, has subgraphs, costs too much, or fails. The types and shapes
+// of its outputs are those inferred, if they are.
 std::optional<std::vector<HostTensor>> Fold(const Graph& graph, const Node& node,
                                             const FoldLimits& limits);
 

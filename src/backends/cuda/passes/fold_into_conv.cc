@@ -41,8 +41,12 @@ std::optional<ConvParts> FindConv(const GraphEditor& editor, ValueId id) {
   }
   const Shape& shape = conv.weight->shape();
   conv.group = node->Int("group", 1);
-  if (shape.size() < 3 || conv.group < 1 || shape[0] % conv.group != 0) return std::nullopt;
+  if (shape.size() < 3 || conv.weight->element_count() == 0 || conv.group < 1 ||
+      shape[0] % conv.group != 0) {
+    return std::nullopt;
+  }
   conv.channels = transposed ? shape[1] * conv.group : shape[0];
+  if (conv.bias != nullptr && conv.bias->element_count() != conv.channels) return std::nullopt;
   return conv;
 }
 

@@ -11,6 +11,9 @@
 namespace nereid::engine {
 namespace {
 
+// Of a scale that is made up.
+constexpr int64_t kMaxParameters = int64_t{1} << 24;
+
 // A mean over the last `count` axes that keeps them.
 struct Mean {
   ValueId of = kNoValue;
@@ -104,6 +107,7 @@ bool FuseNormalized(GraphEditor& editor, NodeId id) {
   if (!IsFloating(type)) return false;
   const ValueId centred = Centred(editor, found->of, found->count);
   const Shape extents(shape->end() - static_cast<std::ptrdiff_t>(found->count), shape->end());
+  if (*ElementCount(extents) > kMaxParameters) return false;
   const std::string name = node.name;
   const ValueId ones = editor.AddConstant(StrCat(name, "/scale"),
                                           MakeTensor(type, extents, [](int64_t) { return 1; }));

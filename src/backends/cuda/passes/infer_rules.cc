@@ -68,6 +68,8 @@ absl::StatusOr<std::vector<int64_t>> InferContext::IntsAttribute(std::string_vie
 
 void InferContext::Set(size_t output, DataType type, std::optional<Shape> shape) {
   if (!node.HasOutput(output)) return;
+  if (set_.size() <= output) set_.resize(output + 1, false);
+  set_[output] = true;
   Value& value = graph_.value(node.outputs[output]);
   value.type = type;
   value.shape = std::move(shape);
@@ -129,6 +131,11 @@ absl::Status InferNode(Graph& graph, const Node& node) {
   }
   InferContext context(graph, node);
   if (absl::Status status = row->rule(context); !status.ok()) return named(status);
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.HasOutput(i) && !context.WasSet(i)) {
+      return named(InferContext::Error("the operator has no output ", i));
+    }
+  }
   for (const ValueId id : node.outputs) {
     if (id == kNoValue || !graph.value(id).shape.has_value()) continue;
     const Shape& shape = *graph.value(id).shape;

@@ -38,6 +38,9 @@ class InferContext {
   void SetLike(size_t output, size_t i) { SetLike(output, i, Type(i)); }
   void SetLike(size_t output, size_t i, DataType type);
 
+  // Whether the rule said something about the output.
+  bool WasSet(size_t output) const { return output < set_.size() && set_[output]; }
+
   template <typename... Pieces>
   static absl::Status Error(const Pieces&... pieces) {
     return absl::InvalidArgumentError(StrCat(pieces...));
@@ -45,6 +48,7 @@ class InferContext {
 
  private:
   Graph& graph_;
+  std::vector<bool> set_;
 };
 
 using InferRule = absl::Status (*)(InferContext&);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -120,15 +121,16 @@ void Merge(GraphEditor& editor, const std::vector<Member>& members) {
 void MergeIn(Graph& graph) {
   ForEachSubgraph(graph, MergeIn);
   GraphEditor editor(graph);
-  // By the value they multiply, and the type of their weights.
-  std::map<std::pair<ValueId, DataType>, std::vector<Member>> groups;
+  // By the value they multiply, and the type and height of their weights.
+  std::map<std::tuple<ValueId, DataType, int64_t>, std::vector<Member>> groups;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); ++id) {
     const auto member = FindMember(editor, id);
     if (!member.has_value() || editor.Constant(editor.node(id).inputs[0]) != nullptr) continue;
     const auto& readers =
         editor.Readers(editor.node(member->sum < 0 ? id : member->sum).outputs[0]);
     if (std::find(readers.begin(), readers.end(), kGraphOutput) != readers.end()) continue;
-    groups[{editor.node(id).inputs[0], member->weight->type()}].push_back(*member);
+    groups[{editor.node(id).inputs[0], member->weight->type(), member->weight->shape()[0]}]
+        .push_back(*member);
   }
   // Members point into values that merging moves: copy what they hold first.
   for (auto& [key, members] : groups) {

@@ -204,6 +204,9 @@ absl::StatusOr<bool> Specializer::UnrollLoop(const Graph& from, const Node& node
   const size_t nodes_before = to.nodes.size();
   std::vector<ValueId> carried;
   for (size_t i = 2; i < node.inputs.size(); ++i) {
+    if (!node.HasInput(i)) {
+      return absl::InvalidArgumentError(StrCat(Describe(node), ": a carried value is missing"));
+    }
     carried.push_back(Find(from, node.inputs[i], names, to));
   }
   std::vector<std::vector<ValueId>> scanned(scanned_count);
