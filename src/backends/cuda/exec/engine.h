@@ -11,8 +11,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/exec/program.h"
-#include "backends/cuda/ir/graph.h"
 
 namespace nereid::engine {
 
@@ -22,23 +22,6 @@ struct EngineOptions {
   // How many programs (one for each set of input shapes) are kept; the one unused longest goes.
   size_t max_programs = 32;
 };
-
-// A model file, read and simplified as far as that needs no shapes. No GPU is involved. Immutable.
-class EngineModel {
- public:
-  static absl::StatusOr<std::shared_ptr<const EngineModel>> Load(const std::string& path);
-
-  const Graph& graph() const { return *graph_; }
-  // Of the weights as the file has them.
-  size_t weight_bytes() const { return weight_bytes_; }
-
- private:
-  std::shared_ptr<Graph> graph_;
-  size_t weight_bytes_ = 0;
-};
-
-// The model's graph for these input shapes (parallel to its inputs), simplified and fused.
-absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes);
 
 // A model on one GPU: its weights there, and programs for the shapes it has met. Any thread.
 class Engine {
@@ -78,11 +61,5 @@ class Engine {
   std::map<Key, Entry> programs_;
   std::list<Key> ages_;  // most recently used first
 };
-
-// The memory a program for these shapes will take, planned without a GPU: scratch memory, which
-// only the libraries know, is left out.
-absl::StatusOr<PlanBytes> PlanWithoutDevice(const EngineModel& model,
-                                            absl::Span<const Shape> shapes,
-                                            const ProgramOptions& options);
 
 }  // namespace nereid::engine

@@ -58,40 +58,6 @@ void WarnAboutHost(const Graph& graph, const LoweredProgram& program) {
 
 }  // namespace
 
-LoweringOptions LoweringFor(const ProgramOptions& options) {
-  LoweringOptions lowering;
-  lowering.precision = options.precision;
-  lowering.channels_last = options.precision.precision != Precision::kFp32;
-  return lowering;
-}
-
-std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program) {
-  const int end = static_cast<int>(program.steps.size());
-  std::vector<BufferLifetime> lifetimes(program.buffers.size());
-  for (size_t i = 0; i < lifetimes.size(); ++i) {
-    const BufferInfo& info = program.buffers[i];
-    lifetimes[i].byte_size = info.kind == BufferKind::kWeight ? 0 : info.byte_size;
-    lifetimes[i].first = info.kind == BufferKind::kActivation ? end : 0;
-    lifetimes[i].last = 0;
-  }
-  const auto use = [&](const Operand& operand, int at) {
-    if (operand.buffer == kNoBuffer) return;
-    BufferLifetime& lifetime = lifetimes[static_cast<size_t>(operand.buffer)];
-    lifetime.first = std::min(lifetime.first, at);
-    lifetime.last = std::max(lifetime.last, at);
-  };
-  for (int i = 0; i < end; ++i) {
-    const LoweredStep& step = program.steps[static_cast<size_t>(i)];
-    for (const Operand& operand : step.inputs) use(operand, i);
-    for (const Operand& operand : step.outputs) use(operand, i);
-  }
-  for (const Placement& output : program.outputs) use({output.buffer, 0}, end);
-  for (BufferLifetime& lifetime : lifetimes) {
-    if (lifetime.first > lifetime.last) lifetime.last = lifetime.first;
-  }
-  return lifetimes;
-}
-
 absl::StatusOr<std::shared_ptr<const Program>> Program::Create(Graph graph, Toolbox& toolbox,
                                                                WeightStore& weights,
                                                                ConstantPool& constants,

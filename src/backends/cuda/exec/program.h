@@ -8,25 +8,12 @@
 #include "absl/status/statusor.h"
 #include "backends/cuda/device/device_memory.h"
 #include "backends/cuda/device/device_op.h"
+#include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/exec/weight_store.h"
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
-#include "backends/cuda/plan/memory_planner.h"
 
 namespace nereid::engine {
-
-// Memory that a program takes on the GPU.
-struct PlanBytes {
-  size_t weights = 0;
-  size_t arena = 0;      // activations, inputs and outputs: of each instance
-  size_t workspace = 0;  // scratch of its largest step: of each instance
-};
-
-struct ProgramOptions {
-  PrecisionOptions precision;
-  // Refuse what the reference executor would have to run.
-  bool strict = false;
-};
 
 // Where an operand lies: at an absolute address (weights), or so far into the arena of the instance
 // that runs the program. Left out: neither.
@@ -88,11 +75,5 @@ class Program {
   int kernel_count_ = 0;
   int host_step_count_ = 0;
 };
-
-LoweringOptions LoweringFor(const ProgramOptions& options);
-
-// The lifetimes of a lowered program's activations and inputs, by buffer: weights have no bytes.
-// What the program's outputs name lives to the end.
-std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program);
 
 }  // namespace nereid::engine

@@ -1,3 +1,5 @@
+#include <iterator>
+
 #include "backends/cuda/lower/op_spec.h"
 #include "common/strings.h"
 
@@ -63,7 +65,18 @@ std::string Text(const Other&) {
   return "";
 }
 
+// In the order of the variant.
+constexpr std::string_view kKinds[] = {
+    "convolution", "depthwise", "gemm",    "matmul",    "attention", "pointwise",  "row norm",
+    "group norm",  "softmax",   "reduce",  "argreduce", "pool",      "globalpool", "resize",
+    "transpose",   "layout",    "copy",    "concat",    "tile",      "pad",        "gather",
+    "gather",      "gather",    "scatter", "scatter",   "one hot",   "range",      "fill",
+    "cumsum",      "topk",      "trilu",   "host"};
+static_assert(std::size(kKinds) == std::variant_size_v<OpSpec>);
+
 }  // namespace
+
+std::string_view KindOf(const OpSpec& spec) { return kKinds[spec.index()]; }
 
 std::string DescribeSpec(const OpSpec& spec) {
   return std::visit([](const auto& s) { return Text(s); }, spec);

@@ -42,18 +42,7 @@ Made Make(Toolbox&, const HostSpec&) {
   return absl::InternalError("a host step has no device work");
 }
 
-// In the order of the variant.
-constexpr std::string_view kKinds[] = {
-    "convolution", "depthwise", "gemm",    "matmul",    "attention", "pointwise",  "row norm",
-    "group norm",  "softmax",   "reduce",  "argreduce", "pool",      "globalpool", "resize",
-    "transpose",   "layout",    "copy",    "concat",    "tile",      "pad",        "gather",
-    "gather",      "gather",    "scatter", "scatter",   "one hot",   "range",      "fill",
-    "cumsum",      "topk",      "trilu",   "host"};
-static_assert(std::size(kKinds) == std::variant_size_v<OpSpec>);
-
 }  // namespace
-
-std::string_view KindOf(const OpSpec& spec) { return kKinds[spec.index()]; }
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeOp(Toolbox& toolbox, const OpSpec& spec) {
   return std::visit([&](const auto& s) { return Make(toolbox, s); }, spec);

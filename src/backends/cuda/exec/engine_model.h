@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "backends/cuda/ir/graph.h"
+#include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/plan/memory_planner.h"
+
+namespace nereid::engine {
+
+// A model file, read and simplified as far as that needs no shapes. No GPU is involved. Immutable.
+class EngineModel {
+ public:
+  static absl::StatusOr<std::shared_ptr<const EngineModel>> Load(const std::string& path);
+
+  const Graph& graph() const { return *graph_; }
+  // Of the weights as the file has them.
+  size_t weight_bytes() const { return weight_bytes_; }
+
+ private:
+  std::shared_ptr<Graph> graph_;
+  size_t weight_bytes_ = 0;
+};
+
+// The model's graph for these input shapes (parallel to its inputs), simplified and fused.
+absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes);
+
+// Memory that a program takes on the GPU.
+struct PlanBytes {
+  size_t weights = 0;
+  size_t arena = 0;      // activations, inputs and outputs: of each instance
+  size_t workspace = 0;  // scratch of its largest step: of each instance
+};
+
+struct ProgramOptions {
+  PrecisionOptions precision;
+  // Refuse what the reference executor would have to run.
+  bool strict = false;
+};
+
+// The memory a program for these shapes will take, planned without a GPU: scratch memory, which
+// only the libraries know, is left out.
+absl::StatusOr<PlanBytes> PlanWithoutDevice(const EngineModel& model,
+                                            absl::Span<const Shape> shapes,
+                                            const ProgramOptions& options);
+
+LoweringOptions LoweringFor(const ProgramOptions& options);
+
+// The lifetimes of a lowered program's activations and inputs, by buffer: weights have no bytes.
+// What the program's outputs name lives to the end.
+std::vector<BufferLifetime> LifetimesOf(const LoweredProgram& program);
+
+}  // namespace nereid::engine
