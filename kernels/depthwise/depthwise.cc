@@ -10,8 +10,8 @@ namespace nereid::engine {
 namespace {
 
 // A thread makes PX neighbouring pixels of a row, of W channels (one when channels are first). The
-// filter's extents, strides and dilations are constants of the text, so the loops unroll and a loaded
-// element serves all pixels that need it.
+// filter's extents, strides and dilations are constants of the text, so the loops unroll and a
+// loaded element serves all pixels that need it.
 constexpr char kText[] = R"cuda(
 struct Parameters { u32 count; Divisor channels, groups_w, out_h; s32 h, w, out_w, pad_h, pad_w; float alpha, beta; };
 DEVICE float Sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
@@ -117,15 +117,16 @@ constexpr int64_t kMaxFilter = 11;
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeDepthwise(Toolbox& toolbox,
                                                         const DepthwiseSpec& spec) {
-  if (spec.type != DataType::kFp32 && spec.type != DataType::kFp16 && spec.type != DataType::kBf16) {
+  if (spec.type != DataType::kFp32 && spec.type != DataType::kFp16 &&
+      spec.type != DataType::kBf16) {
     return absl::UnimplementedError(StrCat("depthwise convolution of ", ProtocolName(spec.type)));
   }
   if (spec.r > kMaxFilter || spec.s > kMaxFilter) {
     return absl::UnimplementedError(StrCat("a depthwise filter of ", spec.r, "×", spec.s));
   }
   const int64_t out_h = spec.out_h(), out_w = spec.out_w();
-  NEREID_RETURN_IF_ERROR(CheckIndexRange({spec.n * spec.channels * out_h * out_w,
-                                          spec.n * spec.channels * spec.h * spec.w}));
+  NEREID_RETURN_IF_ERROR(CheckIndexRange(
+      {spec.n * spec.channels * out_h * out_w, spec.n * spec.channels * spec.h * spec.w}));
   int64_t width = spec.channels_last ? static_cast<int64_t>(16 / ElementByteSize(spec.type)) : 1;
   while (spec.channels % width != 0) width /= 2;
   // More pixels a thread reuse more, as long as enough threads are left and registers suffice.
@@ -142,9 +143,9 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeDepthwise(Toolbox& toolbox,
   }
   const std::string source = StrCat(
       DefineType("T", spec.type), DefineNumber("W", width), DefineNumber("PX", pixels),
-      DefineNumber("R", spec.r), DefineNumber("S", spec.s), DefineNumber("STRIDE_H", spec.stride[0]),
-      DefineNumber("STRIDE_W", spec.stride[1]), DefineNumber("DILATION_H", spec.dilation[0]),
-      DefineNumber("DILATION_W", spec.dilation[1]),
+      DefineNumber("R", spec.r), DefineNumber("S", spec.s),
+      DefineNumber("STRIDE_H", spec.stride[0]), DefineNumber("STRIDE_W", spec.stride[1]),
+      DefineNumber("DILATION_H", spec.dilation[0]), DefineNumber("DILATION_W", spec.dilation[1]),
       DefineNumber("CHANNELS_LAST", spec.channels_last), DefineNumber("BIAS", spec.has_bias),
       "#define ACTIVATION ", activation, "\n", kText);
   const int64_t groups = CeilDivide(out_w, pixels);

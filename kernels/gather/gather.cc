@@ -172,8 +172,8 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeGatherNd(Toolbox& toolbox, const G
     p.stride[i] = strides[batch_dims + i];
   }
   KernelLaunch launch;
-  NEREID_ASSIGN_OR_RETURN(launch.function,
-                          toolbox.jit().Get(StrCat(DefineType("T", spec.type), kNdText), "gather_nd"));
+  NEREID_ASSIGN_OR_RETURN(
+      launch.function, toolbox.jit().Get(StrCat(DefineType("T", spec.type), kNdText), "gather_nd"));
   launch.grid_x = GridFor(toolbox, count);
   launch.arguments = {Input(0), Input(1), Output(0), Value(p)};
   return KernelOp::Create(toolbox, std::move(launch), {});

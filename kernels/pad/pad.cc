@@ -53,7 +53,8 @@ struct Parameters {
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakePad(Toolbox& toolbox, const PadSpec& spec) {
   const size_t rank = spec.shape.size();
   if (rank > kMaxRank || spec.begins.size() != rank || spec.ends.size() != rank) {
-    return absl::UnimplementedError("Pad of more than eight axes, or of other axes than the tensor's");
+    return absl::UnimplementedError(
+        "Pad of more than eight axes, or of other axes than the tensor's");
   }
   if (KernelTypeName(spec.type).empty()) {
     return absl::UnimplementedError(StrCat("Pad of ", ProtocolName(spec.type)));

@@ -59,7 +59,8 @@ extern "C" __global__ void __launch_bounds__(256) pool(const T* x, T* y, const _
 struct Parameters {
   uint32_t packs;
   Divisor channels, out_w, out_h;
-  int32_t h, w, rows, columns, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w, end_h, end_w;
+  int32_t h, w, rows, columns, stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w, end_h,
+      end_w;
 };
 
 int32_t Small(int64_t value) { return static_cast<int32_t>(value); }

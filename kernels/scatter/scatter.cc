@@ -115,8 +115,8 @@ class ScatterOp final : public DeviceOp {
 absl::StatusOr<std::unique_ptr<DeviceOp>> WithCopy(Toolbox& toolbox, DataType type,
                                                    const Shape& shape, KernelLaunch launch) {
   NEREID_ASSIGN_OR_RETURN(
-      auto copy, MakeCopyBytes(toolbox, static_cast<size_t>(ExtentProduct(shape)) *
-                                            ElementByteSize(type)));
+      auto copy,
+      MakeCopyBytes(toolbox, static_cast<size_t>(ExtentProduct(shape)) * ElementByteSize(type)));
   NEREID_ASSIGN_OR_RETURN(auto scatter, KernelOp::Create(toolbox, std::move(launch), {}));
   return std::make_unique<ScatterOp>(std::move(copy), std::move(scatter));
 }
@@ -138,8 +138,7 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeScatterNd(Toolbox& toolbox,
     return absl::InvalidArgumentError("ScatterND names more axes than there are");
   }
   const int64_t slice = ExtentProduct(spec.shape, depth, spec.shape.size());
-  const int64_t count =
-      ExtentProduct(spec.indices_shape, 0, spec.indices_shape.size() - 1) * slice;
+  const int64_t count = ExtentProduct(spec.indices_shape, 0, spec.indices_shape.size() - 1) * slice;
   NEREID_RETURN_IF_ERROR(CheckIndexRange({count, ExtentProduct(spec.shape)}));
   NdParameters p{};
   p.count = static_cast<uint32_t>(count);

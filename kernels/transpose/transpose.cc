@@ -164,7 +164,8 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeTranspose(Toolbox& toolbox,
   }
   NEREID_RETURN_IF_ERROR(CheckIndexRange({ExtentProduct(spec.shape)}));
   const std::vector<Axis> axes = JoinedAxes(spec);
-  const auto contiguous = std::find_if(axes.begin(), axes.end(), [](const Axis& axis) { return axis.x == 1; });
+  const auto contiguous =
+      std::find_if(axes.begin(), axes.end(), [](const Axis& axis) { return axis.x == 1; });
   // Rows stay rows, or are too many dimensions apart for the tiles.
   if (axes.size() < 2 || contiguous + 1 == axes.end() || axes.size() > kMaxOuter + 2) {
     return RowCopy(toolbox, spec.type, out_type, axes);

@@ -1,0 +1,120 @@
+// Every kernel of the case list is compiled for the architectures the engine supports; no GPU is
+// needed.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/kernels/all_cases.h"
+
+namespace nereid::engine {
+namespace {
+
+class KernelCompileTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (const auto nvrtc = LoadNvrtc(); !nvrtc.ok()) GTEST_SKIP() << nvrtc.status();
+  }
+};
+
+TEST_P(KernelCompileTest, EveryCaseOfEveryOperatorCompiles) {
+  auto toolbox = Toolbox::Create(Context::CreateOffline(GetParam()), {});
+  ASSERT_TRUE(toolbox.ok()) << toolbox.status();
+  int made = 0;
+  for (const KernelCase& c : AllKernelCases()) {
+    if (c.needs_library) continue;
+    const auto op = c.make(**toolbox);
+    EXPECT_TRUE(op.ok()) << c.op << " " << c.name << ": " << op.status();
+    ++made;
+  }
+  EXPECT_GT(made, 300);
+  EXPECT_GT((*toolbox)->jit().compiled_count(), 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, KernelCompileTest, testing::Values("sm_80", "sm_90a"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(JitTest, AnErrorInTheTextComesWithTheCompilersLog) {
+  if (!LoadNvrtc().ok()) GTEST_SKIP();
+  const auto cubin = CompileToCubin("extern \"C\" __global__ void k() { undeclared(); }", "sm_80");
+  ASSERT_FALSE(cubin.ok());
+  EXPECT_NE(Message(cubin.status()).find("undeclared"), std::string_view::npos);
+}
+
+TEST(JitTest, AFolderKeepsCompiledKernelsAcrossCompilers) {
+  if (!LoadNvrtc().ok()) GTEST_SKIP();
+  std::string folder = testing::TempDir() + "/kernels_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string source = "extern \"C\" __global__ void k(int* x) { *x = 1; }";
+  for (const int expected : {1, 0}) {
+    auto jit = Jit::Create(Context::CreateOffline("sm_80"), folder);
+    ASSERT_TRUE(jit.ok());
+    ASSERT_TRUE((*jit)->Get(source, "k").ok());
+    EXPECT_EQ((*jit)->compiled_count(), expected);
+  }
+  auto other = Jit::Create(Context::CreateOffline("sm_90a"), folder);
+  ASSERT_TRUE((*other)->Get(source, "k").ok());
+  EXPECT_EQ((*other)->compiled_count(), 1) << "code of another architecture was taken";
+}
+
+TEST(DivisorTest, AgreesWithDivisionForNumbersBelow2To31) {
+  for (const int64_t divisor : {1ll, 2ll, 3ll, 7ll, 64ll, 1000ll, 65537ll, 2147483647ll}) {
+    const Divisor d(divisor);
+    for (const uint64_t n :
+         {0ull, 1ull, 2ull, 6ull, 7ull, 63ull, 64ull, 999999ull, 2147483646ull, 2147483647ull}) {
+      const auto high = static_cast<uint32_t>((n * d.multiplier) >> 32);
+      EXPECT_EQ((high + static_cast<uint32_t>(n)) >> d.shift, n / static_cast<uint64_t>(divisor))
+          << n << " / " << divisor;
+    }
+  }
+}
+
+TEST(PointwiseSourceTest, JoinsExtentsAndPacksContiguousElements) {
+  const Shape shape = {4, 8, 16};
+  const auto source = PointwiseSource(
+      SingleStep({"Relu", {0}, {}, DataType::kFp16}, shape, {{DataType::kFp16, shape}}));
+  ASSERT_TRUE(source.ok()) << source.status();
+  EXPECT_NE(source->find("LoadPack<8>"), std::string::npos) << *source;
+  EXPECT_EQ(source->find(".Split"), std::string::npos) << "the extents were not joined";
+}
+
+TEST(PointwiseSourceTest, OneTextServesAllShapesOfARank) {
+  const auto text = [](const Shape& shape, const Shape& b) {
+    return *PointwiseSource(SingleStep({"Add", {0, 1}, {}, DataType::kFp32}, shape,
+                                       {{DataType::kFp32, shape}, {DataType::kFp32, b}}));
+  };
+  EXPECT_EQ(text({3, 5, 8}, {5, 1}), text({7, 9, 16}, {9, 1}));
+  EXPECT_NE(text({3, 5, 8}, {5, 1}), text({3, 5, 8}, {8}));
+}
+
+TEST(PointwiseSourceTest, AnOffsetThatBreaksAlignmentTakesNarrowerPacks) {
+  PointwiseSpec spec;
+  spec.shape = {64};
+  spec.inputs = {{DataType::kFp32, {}, 2}};
+  spec.outputs = {{DataType::kFp32, {}}};
+  spec.results = {0};
+  EXPECT_NE(PointwiseSource(spec)->find("LoadPack<2>"), std::string::npos);
+}
+
+TEST(PointwiseSourceTest, RefusesWhatBreaksTheRules) {
+  const Shape shape = {4};
+  const auto status = [&](PointwiseStep step) {
+    return PointwiseSource(SingleStep(std::move(step), shape, {{DataType::kFp32, shape}})).status();
+  };
+  EXPECT_FALSE(status({"NoSuchFunction", {0}, {}, DataType::kFp32}).ok());
+  EXPECT_FALSE(status({"Relu", {0, 0}, {}, DataType::kFp32}).ok());
+  EXPECT_FALSE(status({"Relu", {3}, {}, DataType::kFp32}).ok());
+  EXPECT_FALSE(status({"LeakyRelu", {0}, {}, DataType::kFp32}).ok());
+  EXPECT_FALSE(status({"Less", {0, 0}, {}, DataType::kFp32}).ok());
+  EXPECT_FALSE(status({"And", {0, 0}, {}, DataType::kBool}).ok());
+  EXPECT_TRUE(status({"Relu", {0}, {}, DataType::kFp32}).ok());
+}
+
+TEST(CudaApiTest, WithoutAGpuTheErrorSaysSo) {
+  if (LoadCuda().ok()) GTEST_SKIP() << "this machine has a GPU";
+  const auto context = Context::Create(0);
+  EXPECT_TRUE(absl::IsUnavailable(context.status()));
+  EXPECT_NE(Message(context.status()).find("no CUDA device"), std::string_view::npos);
+}
+
+}  // namespace
+}  // namespace nereid::engine
