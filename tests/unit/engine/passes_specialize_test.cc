@@ -220,7 +220,7 @@ struct Bundled {
 const Bundled kBundled[] = {
     {"ocr_classifier", {{2, 3, 48, 192}}, {{2, 2}}},
     {"ocr_classifier",
-     {{1, 3, 32, 64}},
+     {{1, 3, 48, 96}},
      {{1, 2}},
      0,
      true,

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "backends/cuda/passes/infer_rules.h"
-#include "backends/cuda/passes/window.h"
+#include "backends/cuda/passes/kernel_window.h"
 #include "common/status_macros.h"
 
 namespace nereid::engine {
@@ -39,7 +39,8 @@ absl::Status ConvLike(InferContext& context, size_t weight_index, DataType type)
   std::vector<int64_t> kernel = context.node.Ints("kernel_shape");
   if (kernel.empty()) kernel.assign(weight->begin() + 2, weight->end());
   if (IsKnown(kernel)) {
-    NEREID_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.node, kernel, Spatial(*x)));
+    NEREID_ASSIGN_OR_RETURN(const KernelWindow window,
+                            ReadKernelWindow(context.node, kernel, Spatial(*x)));
     for (size_t i = 2; i < out.size(); ++i) out[i] = window.OutputExtent(i - 2, (*x)[i]);
   }
   context.Set(0, type, std::move(out));
@@ -79,7 +80,8 @@ absl::Status ConvTranspose(InferContext& context) {
   const std::string automatic = context.node.String("auto_pad", "NOTSET");
   const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
   if (IsKnown(kernel)) {
-    NEREID_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.node, kernel, Spatial(*x)));
+    NEREID_ASSIGN_OR_RETURN(const KernelWindow window,
+                            ReadKernelWindow(context.node, kernel, Spatial(*x)));
     for (size_t i = 0; i < count; ++i) {
       const int64_t in = (*x)[2 + i];
       if (in < 0) continue;
@@ -103,7 +105,8 @@ absl::Status Pool(InferContext& context) {
   }
   if (x->size() < 3) return context.Error("the input has rank ", x->size());
   const std::vector<int64_t> kernel = context.node.Ints("kernel_shape");
-  NEREID_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.node, kernel, Spatial(*x)));
+  NEREID_ASSIGN_OR_RETURN(const KernelWindow window,
+                          ReadKernelWindow(context.node, kernel, Spatial(*x)));
   Shape out = *x;
   for (size_t i = 2; i < out.size(); ++i) out[i] = window.OutputExtent(i - 2, (*x)[i]);
   context.Set(0, context.Type(0), out);

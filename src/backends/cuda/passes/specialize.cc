@@ -6,7 +6,7 @@
 
 #include "backends/cuda/ir/graph_editor.h"
 #include "backends/cuda/passes/infer_rules.h"
-#include "backends/cuda/passes/window.h"
+#include "backends/cuda/passes/kernel_window.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 

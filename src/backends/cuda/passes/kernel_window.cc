@@ -1,4 +1,4 @@
-#include "backends/cuda/passes/window.h"
+#include "backends/cuda/passes/kernel_window.h"
 
 #include <algorithm>
 
@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<int64_t>> Numbers(const Node& node, std::string_view 
   return values;
 }
 
-void PadToSame(Window& window, absl::Span<const int64_t> spatial, bool lower) {
+void PadToSame(KernelWindow& window, absl::Span<const int64_t> spatial, bool lower) {
   for (size_t i = 0; i < spatial.size(); ++i) {
     if (spatial[i] < 0) continue;
     const int64_t out = (spatial[i] + window.strides[i] - 1) / window.strides[i];
@@ -36,7 +36,7 @@ void PadToSame(Window& window, absl::Span<const int64_t> spatial, bool lower) {
 
 }  // namespace
 
-int64_t Window::OutputExtent(size_t i, int64_t input) const {
+int64_t KernelWindow::OutputExtent(size_t i, int64_t input) const {
   if (input < 0) return -1;
   const int64_t reach = (kernel[i] - 1) * dilations[i] + 1;
   const int64_t room = input + begin[i] + end[i] - reach;
@@ -48,10 +48,10 @@ int64_t Window::OutputExtent(size_t i, int64_t input) const {
   return extent;
 }
 
-absl::StatusOr<Window> ReadWindow(const Node& node, absl::Span<const int64_t> kernel,
-                                  absl::Span<const int64_t> spatial) {
+absl::StatusOr<KernelWindow> ReadKernelWindow(const Node& node, absl::Span<const int64_t> kernel,
+                                              absl::Span<const int64_t> spatial) {
   const size_t count = spatial.size();
-  Window window;
+  KernelWindow window;
   window.kernel.assign(kernel.begin(), kernel.end());
   if (window.kernel.size() != count) {
     return InferContext::Error("the kernel does not fit the input's rank");
@@ -100,8 +100,8 @@ absl::Status MakePaddingExplicit(const Graph& graph, Node& node) {
     if (weight.size() != x->size() || !IsKnown(weight)) return absl::OkStatus();
     kernel.assign(weight.begin() + 2, weight.end());
   }
-  NEREID_ASSIGN_OR_RETURN(const Window window,
-                          ReadWindow(node, kernel, absl::MakeConstSpan(*x).subspan(2)));
+  NEREID_ASSIGN_OR_RETURN(const KernelWindow window,
+                          ReadKernelWindow(node, kernel, absl::MakeConstSpan(*x).subspan(2)));
   std::vector<int64_t> pads = window.begin;
   pads.insert(pads.end(), window.end.begin(), window.end.end());
   node.attributes["pads"] = std::move(pads);

@@ -10,7 +10,7 @@
 namespace nereid::engine {
 
 // The window of a convolution or pool over the spatial axes of [N, C, spatial...], in numbers.
-struct Window {
+struct KernelWindow {
   std::vector<int64_t> kernel;
   std::vector<int64_t> strides;
   std::vector<int64_t> dilations;
@@ -24,8 +24,8 @@ struct Window {
 
 // Reads the attributes of a node whose kernel has these extents; auto_pad becomes padding where the
 // spatial extents of the input are known. INVALID_ARGUMENT for attributes that do not fit.
-absl::StatusOr<Window> ReadWindow(const Node& node, absl::Span<const int64_t> kernel,
-                                  absl::Span<const int64_t> spatial);
+absl::StatusOr<KernelWindow> ReadKernelWindow(const Node& node, absl::Span<const int64_t> kernel,
+                                              absl::Span<const int64_t> spatial);
 
 // Replaces auto_pad of a convolution or pool by the padding it means for these extents.
 absl::Status MakePaddingExplicit(const Graph& graph, Node& node);
