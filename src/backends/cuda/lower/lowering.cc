@@ -245,12 +245,12 @@ absl::StatusOr<Operand> Lowering::Copy(const Placement& from, DataType type, Ord
   const bool moves = from.type == type || floats;
   const size_t rank = from.shape.size();
   if (ElementsOf(from.shape) == 0) return out;
-  if (moves && rank >= 3 && floats && order == Order::kChannelsLast && IsDense(from)) {
-    emit(LayoutCopy(from.shape, from.type, type, true));
-  } else if (moves && rank >= 3 && floats && order == Order::kDense && IsChannelsLast(from)) {
-    emit(LayoutCopy(from.shape, from.type, type, false));
-  } else if (SameStrides(from.shape, from.strides, strides)) {
+  if (SameStrides(from.shape, from.strides, strides)) {
     emit(CastSpec(from, type, {}));
+  } else if (rank >= 3 && floats && order == Order::kChannelsLast && IsDense(from)) {
+    emit(LayoutCopy(from.shape, from.type, type, true));
+  } else if (rank >= 3 && floats && order == Order::kDense && IsChannelsLast(from)) {
+    emit(LayoutCopy(from.shape, from.type, type, false));
   } else if (const auto axes = DenseOrder(from); axes && moves && order == Order::kDense) {
     // The dense block with its axes in memory order, brought into the order of the value.
     TransposeSpec spec;

@@ -1,0 +1,22 @@
+#include "backends/cuda/exec/buckets.h"
+#include "gtest/gtest.h"
+
+namespace nereid::engine {
+namespace {
+
+TEST(BucketsTest, ArePowersOfTwoAndTheGreatestBatchItself) {
+  EXPECT_EQ(BatchBuckets(1), (std::vector<int64_t>{1}));
+  EXPECT_EQ(BatchBuckets(8), (std::vector<int64_t>{1, 2, 4, 8}));
+  EXPECT_EQ(BatchBuckets(12), (std::vector<int64_t>{1, 2, 4, 8, 12}));
+  EXPECT_TRUE(BatchBuckets(0).empty());
+}
+
+TEST(BucketsTest, TheSmallestThatHoldsTheBatchIsTaken) {
+  EXPECT_EQ(BucketFor(1, 8), 1);
+  EXPECT_EQ(BucketFor(3, 8), 4);
+  EXPECT_EQ(BucketFor(9, 12), 12);
+  EXPECT_EQ(BucketFor(20, 12), 20);
+}
+
+}  // namespace
+}  // namespace nereid::engine

@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <string>
+
+#include "backends/cuda/exec/engine_model.h"
+#include "backends/cuda/lower/legalize.h"
+#include "backends/cuda/lower/lowering.h"
+#include "unit/engine/passes_fixture.h"
+
+namespace nereid::engine {
+namespace {
+
+// The kinds of a program's steps, in order.
+std::vector<std::string> KindsOf(const LoweredProgram& program) {
+  std::vector<std::string> kinds;
+  for (const LoweredStep& step : program.steps) kinds.emplace_back(KindOf(step.spec));
+  return kinds;
+}
+
+LoweredProgram Lower(Graph& graph, const ProgramOptions& options = {}) {
+  ConstantPool pool;
+  const absl::Status legal = Legalize(graph, options.precision, pool);
+  EXPECT_TRUE(legal.ok()) << legal;
+  auto program = LowerGraph(graph, LoweringFor(options));
+  EXPECT_TRUE(program.ok()) << program.status();
+  return program.ok() ? *std::move(program) : LoweredProgram();
+}
+
+ProgramOptions Fp32() {
+  ProgramOptions options;
+  options.precision.precision = Precision::kFp32;
+  return options;
+}
+
+using Kinds = std::vector<std::string>;
+
+TEST(LowerTest, ViewsTakeNoSteps) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 3, 8});
+  const ValueId y = maker.Op("Reshape", {x, maker.Ints({6, 8})});
+  const ValueId z = maker.Op("Slice", {y, maker.Ints({0}), maker.Ints({2}), maker.Ints({0})});
+  maker.Output(maker.Op("Unsqueeze", {z, maker.Ints({0})}));
+  const LoweredProgram program = Lower(maker.graph());
+  EXPECT_TRUE(program.steps.empty());
+  EXPECT_EQ(program.outputs[0].buffer, program.inputs[0].buffer);
+}
+
+TEST(LowerTest, ATransposeIsCopiedOnceForTwoReaders) {
+  GraphMaker maker;
+  const ValueId y = maker.Op("Transpose", {maker.Input({8, 16})});
+  maker.Output(maker.Op("Softmax", {y}));
+  maker.Output(maker.Op("LogSoftmax", {y}));
+  EXPECT_EQ(KindsOf(Lower(maker.graph(), Fp32())), (Kinds{"transpose", "softmax", "softmax"}));
+}
+
+TEST(LowerTest, AProductTakesItsBiasResidualAndActivation) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 4, 8});
+  const ValueId first =
+      maker.Op("Add", {maker.Op("MatMul", {x, maker.Weight({8, 8})}), maker.Weight({8})});
+  const ValueId sum = maker.Op("Add", {x, first});
+  const ValueId second =
+      maker.Op("Add", {maker.Weight({16}), maker.Op("MatMul", {sum, maker.Weight({8, 16})})});
+  maker.Output(maker.Op("Softmax", {maker.Op("Relu", {second})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), (Kinds{"gemm", "gemm", "softmax"}));
+  const auto& a = std::get<GemmSpec>(program.steps[0].spec);
+  EXPECT_TRUE(a.has_bias && a.has_residual);
+  EXPECT_EQ(a.m, 8);
+  EXPECT_EQ(a.batch, 1);
+  const auto& b = std::get<GemmSpec>(program.steps[1].spec);
+  EXPECT_EQ(b.activation, GemmActivation::kRelu);
+}
+
+TEST(LowerTest, TheTanhFormStandsForGeluIn16BitsOnly) {
+  for (const Precision precision : {Precision::kFp32, Precision::kFp16}) {
+    GraphMaker maker;
+    const ValueId y = maker.Op("MatMul", {maker.Input({4, 8}), maker.Weight({8, 8})});
+    maker.Output(maker.Op("Softmax", {maker.Op("Gelu", {y})}));
+    ProgramOptions options;
+    options.precision.precision = precision;
+    const LoweredProgram program = Lower(maker.graph(), options);
+    const auto gemm = std::ranges::find_if(program.steps, [](const LoweredStep& step) {
+      return std::holds_alternative<GemmSpec>(step.spec);
+    });
+    ASSERT_NE(gemm, program.steps.end());
+    EXPECT_EQ(std::get<GemmSpec>(gemm->spec).activation,
+              precision == Precision::kFp16 ? GemmActivation::kGeluTanh : GemmActivation::kNone);
+  }
+}
+
+TEST(LowerTest, QueriesKeysAndValuesAreOneProductAndAttentionReadsThemInPlace) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 16, 64});
+  const auto heads = [&](ValueId v) {
+    return maker.Op("Transpose", {maker.Op("Reshape", {v, maker.Ints({2, 16, 4, 16})})},
+                    {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  };
+  const auto project = [&](ValueId v) {
+    return maker.Op("Add", {maker.Op("MatMul", {v, maker.Weight({64, 64})}), maker.Weight({64})});
+  };
+  const ValueId q = heads(project(x)), k = heads(project(x)), v = heads(project(x));
+  const ValueId y = maker.Op("FMHA", {q, k, v}, {{"scale", 0.25f}}, "nereid");
+  const ValueId back =
+      maker.Op("Reshape", {maker.Op("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}),
+                           maker.Ints({2, 16, 64})});
+  maker.Output(maker.Op("Softmax", {project(back)}));
+  const LoweredProgram program = Lower(maker.graph());
+  EXPECT_EQ(KindsOf(program),
+            (Kinds{"pointwise", "gemm", "attention", "gemm", "softmax", "pointwise"}));
+  const auto& attention = std::get<AttentionSpec>(program.steps[2].spec);
+  EXPECT_EQ(attention.q.row, 192);
+  EXPECT_EQ(attention.k.head, 16);
+  EXPECT_EQ(program.steps[2].inputs[1].byte_offset, 64 * 2);
+  EXPECT_EQ(program.steps[2].inputs[2].byte_offset, 128 * 2);
+}
+
+TEST(LowerTest, AnImageIsBroughtIntoOrderOnceAndItsChannelsWidened) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({1, 3, 32, 32});
+  const ValueId y = maker.Op("Conv", {x, maker.Weight({8, 3, 3, 3}), maker.Weight({8})});
+  const ValueId z = maker.Op("Conv", {maker.Op("Tanh", {y}), maker.Weight({8, 8, 3, 3})});
+  maker.Output(maker.Op("GlobalAveragePool", {z}));
+  const LoweredProgram program = Lower(maker.graph());
+  EXPECT_EQ(KindsOf(program), (Kinds{"layout", "convolution", "pointwise", "convolution",
+                                     "globalpool", "pointwise"}));
+  EXPECT_EQ(std::get<ConvolutionSpec>(program.steps[1].spec).c, 4);
+  EXPECT_EQ(std::get<PointwiseSpec>(program.steps[2].spec).shape, (Shape{1, 30, 30, 8}));
+  EXPECT_TRUE(std::get<GlobalPoolSpec>(program.steps[4].spec).channels_last);
+}
+
+TEST(LowerTest, ExactArithmeticStaysInTheOrderOfTheModel) {
+  GraphMaker maker;
+  const ValueId y = maker.Op("Conv", {maker.Input({1, 3, 8, 8}), maker.Weight({8, 3, 3, 3})});
+  maker.Output(y);
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), Kinds{"convolution"});
+  const auto& conv = std::get<ConvolutionSpec>(program.steps[0].spec);
+  EXPECT_EQ(conv.layout, ImageLayout::kNchw);
+  EXPECT_FALSE(conv.tf32);
+}
+
+TEST(LowerTest, DepthwiseConvolutionTakesItsActivation) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({1, 8, 16, 16});
+  const ValueId y =
+      maker.Op("Conv", {x, maker.Weight({8, 1, 3, 3}), maker.Weight({8})}, {{"group", int64_t{8}}});
+  maker.Output(maker.Op("Softmax", {maker.Op("Clip", {y, maker.Number(0), maker.Number(6)})}));
+  const LoweredProgram program = Lower(maker.graph());
+  const auto step = std::ranges::find_if(program.steps, [](const LoweredStep& s) {
+    return std::holds_alternative<DepthwiseSpec>(s.spec);
+  });
+  ASSERT_NE(step, program.steps.end());
+  const auto& spec = std::get<DepthwiseSpec>(step->spec);
+  EXPECT_EQ(spec.activation, DepthwiseActivation::kClip);
+  EXPECT_EQ(spec.beta, 6);
+  EXPECT_TRUE(spec.has_bias && spec.channels_last);
+}
+
+TEST(LowerTest, ASumBeforeANormIsPartOfIt) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({4, 8});
+  const ValueId sum = maker.Op("Add", {maker.Op("Softmax", {x}), x});
+  maker.Output(maker.Op("LayerNormalization", {sum, maker.Positive({8}), maker.Weight({8})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), (Kinds{"softmax", "row norm"}));
+  EXPECT_TRUE(std::get<RowNormSpec>(program.steps[1].spec).has_residual);
+}
+
+TEST(LowerTest, BatchNormWithoutConvolutionIsOneKernel) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 8, 4, 4});
+  maker.Output(maker.Op("BatchNormalization", {x, maker.Weight({8}), maker.Weight({8}),
+                                               maker.Weight({8}), maker.Positive({8})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), Kinds{"pointwise"});
+  EXPECT_EQ(std::get<PointwiseSpec>(program.steps[0].spec).steps.size(), 2u);
+}
+
+TEST(LowerTest, OneRowOfAValueIsAView) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({4, 16, 8});
+  const ValueId row =
+      maker.Op("Gather", {x, maker.Constant(HostTensor::Scalar(0))}, {{"axis", int64_t{1}}});
+  maker.Output(maker.Op("MatMul", {row, maker.Weight({8, 8})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), Kinds{"gemm"});
+  EXPECT_EQ(std::get<GemmSpec>(program.steps[0].spec).a.row_stride, 128);
+}
+
+TEST(LowerTest, AnOperatorWithoutDeviceWorkRunsOnTheHostInItsOwnType) {
+  GraphMaker maker;
+  const ValueId x = maker.Op("Tanh", {maker.Input({2, 4, 4})});
+  maker.Output(maker.Op("Softmax", {maker.Op("Hardmax", {x})}));
+  const LoweredProgram program = Lower(maker.graph());
+  const auto host = std::ranges::find_if(
+      program.steps, [](const LoweredStep& step) { return RunsOnHost(step.spec); });
+  ASSERT_NE(host, program.steps.end());
+  const auto& spec = std::get<HostSpec>(host->spec);
+  ASSERT_EQ(spec.inputs.size(), 1u);
+  EXPECT_EQ(program.buffers[static_cast<size_t>(host->inputs[0].buffer)].byte_size, 2 * 16 * 4u);
+}
+
+TEST(LowerTest, NodesCanBeSentToTheHost) {
+  GraphMaker maker;
+  maker.Output(maker.Op("Softmax", {maker.Input({4, 8})}));
+  LoweringOptions options;
+  options.on_host = {0};
+  const auto program = LowerGraph(maker.graph(), options);
+  ASSERT_TRUE(program.ok());
+  ASSERT_EQ(program->steps.size(), 1u);
+  EXPECT_TRUE(RunsOnHost(program->steps[0].spec));
+}
+
+TEST(LowerTest, WhatIsUnknownIsRefusedByName) {
+  GraphMaker maker;
+  maker.Output(maker.Op("NonZero", {maker.Input({4, 8})}));
+  const auto program = LowerGraph(maker.graph(), {});
+  ASSERT_EQ(program.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_NE(std::string(program.status().message()).find("NonZero0"), std::string::npos);
+}
+
+TEST(LowerTest, UnalignedPartsAreCopiedBeforeKernelsReadThem) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({5, 3});
+  const ValueId rest = maker.Op("Slice", {x, maker.Ints({1}), maker.Ints({5}), maker.Ints({0})});
+  maker.Output(maker.Op("Softmax", {rest}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), (Kinds{"copy", "softmax"}));
+  EXPECT_EQ(std::get<StridedCopySpec>(program.steps[0].spec).in_offset, 3);
+  EXPECT_EQ(program.steps[0].inputs[0].byte_offset, 0);
+}
+
+TEST(LowerTest, SharedWeightsAreUploadedOncePerForm) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({4, 8});
+  const ValueId w = maker.Weight({8, 8});
+  const ValueId y = maker.Op("MatMul", {x, w});
+  maker.Output(maker.Op("MatMul", {maker.Op("Tanh", {y}), w}));
+  EXPECT_EQ(Lower(maker.graph(), Fp32()).weights.size(), 1u);
+}
+
+TEST(LowerTest, LifetimesCoverAllUsesAndOutputsLiveToTheEnd) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({4, 8});
+  const ValueId a = maker.Op("Softmax", {x});
+  const ValueId b = maker.Op("LogSoftmax", {a});
+  maker.Output(a);
+  maker.Output(maker.Op("Softmax", {b}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  const auto lifetimes = LifetimesOf(program);
+  const auto of = [&](BufferId id) { return lifetimes[static_cast<size_t>(id)]; };
+  EXPECT_EQ(of(program.inputs[0].buffer).first, 0);
+  EXPECT_EQ(of(program.inputs[0].buffer).last, 0);
+  EXPECT_EQ(of(program.outputs[0].buffer).last, 3);
+  EXPECT_EQ(of(program.steps[1].outputs[0].buffer).first, 1);
+  EXPECT_EQ(of(program.steps[1].outputs[0].buffer).last, 2);
+}
+
+}  // namespace
+}  // namespace nereid::engine
