@@ -81,8 +81,8 @@ GraphDescription DescribeGraph(const engine::Graph& graph) {
 
 absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& context,
                                                            const BackendSettings& settings) {
+  NEREID_RETURN_IF_ERROR(engine::LoadCuda().status());  // before complaints about instances
   NEREID_RETURN_IF_ERROR(CheckSupported(context));
-  NEREID_RETURN_IF_ERROR(engine::LoadCuda().status());
   NEREID_ASSIGN_OR_RETURN(const std::string path, FindModelFile(context));
   std::unique_ptr<CudaModel> model(new CudaModel());
   model->config_ = context.config;
