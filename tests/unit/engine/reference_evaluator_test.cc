@@ -186,6 +186,11 @@ TEST(EvaluatorTest, HugeShapesAreRefused) {
   EXPECT_FALSE(Evaluate("Reshape", {one, huge}).ok());
   EXPECT_FALSE(Evaluate("Resize", {one, {}, Floats({1}, {1e30f})}).ok());
   EXPECT_FALSE(Evaluate("Resize", {one, {}, Floats({1}, {NAN})}).ok());
+  EXPECT_FALSE(Evaluate("Resize", {one, {}, {}, Ints({1}, {INT64_MAX})}).ok());
+  // Beside an extent of 0, any other is possible.
+  const HostTensor nothing = Floats({0, 2}, {});
+  EXPECT_TRUE(
+      Evaluate("Reshape", {nothing, Ints({3}, {0, 1 << 28, 0})}, {{"allowzero", int64_t{1}}}).ok());
 }
 
 TEST(EvaluatorTest, SenselessAttributesAreRefused) {
@@ -200,6 +205,12 @@ TEST(EvaluatorTest, SenselessAttributesAreRefused) {
   EXPECT_FALSE(Evaluate("Conv", {x, Random({4, 3, 3, 3}, 2)}).ok());
   EXPECT_FALSE(Evaluate("MaxPool", {x}, {{"kernel_shape", ints({-1, 2})}}).ok());
   EXPECT_FALSE(Evaluate("MaxPool", {x}).ok());
+  EXPECT_FALSE(Evaluate("ConvTranspose", {x, w}, {{"output_shape", ints({INT64_MIN, 4})}}).ok());
+  // Taps that lie outside the image cost nothing.
+  EXPECT_TRUE(
+      Evaluate("AveragePool", {x},
+               {{"kernel_shape", ints({1 << 30, 2})}, {"auto_pad", std::string("SAME_UPPER")}})
+          .ok());
   EXPECT_FALSE(Evaluate("Transpose", {x}, {{"perm", ints({0, 1, 2, 2})}}).ok());
   EXPECT_FALSE(Evaluate("Softmax", {x}, {{"axis", int64_t{4}}}).ok());
   EXPECT_FALSE(Evaluate("Gather", {x, Ints({1}, {1})}).ok());

@@ -82,8 +82,8 @@ struct Visibility {
       position = length - queries + q;
     }
     if (is_causal && k > position) return kMinusInfinity;
-    if (left >= 0 && k < position - left) return kMinusInfinity;
-    if (right >= 0 && k > position + right) return kMinusInfinity;
+    if (left >= 0 && position - k > left) return kMinusInfinity;
+    if (right >= 0 && k - position > right) return kMinusInfinity;
     return mask.has_value() ? mask->At(b, h, q, k) : 0;
   }
 };
@@ -190,6 +190,9 @@ absl::StatusOr<Visibility> VisibilityOf(const Call& call, const Shape& scores, i
     NEREID_ASSIGN_OR_RETURN(visibility.lengths, call.Integers(6));
     if (static_cast<int64_t>(visibility.lengths.size()) != scores[0]) {
       return Refuse("nonpad_kv_seqlen has not an element a batch item");
+    }
+    for (const int64_t length : visibility.lengths) {
+      if (length < 0 || length > scores[3]) return Refuse("nonpad_kv_seqlen has ", length);
     }
   }
   if (call.Has(3)) {

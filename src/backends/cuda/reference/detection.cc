@@ -114,7 +114,7 @@ Bins MakeBins(double from, double to, int64_t count, const RoiOptions& options) 
   bins.size = length / static_cast<double>(count);
   bins.samples = options.sampling_ratio > 0
                      ? options.sampling_ratio
-                     : static_cast<int64_t>(std::clamp(std::ceil(bins.size), 1.0, 4096.0));
+                     : static_cast<int64_t>(std::fmax(1, std::fmin(std::ceil(bins.size), 4096)));
   return bins;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -23,17 +24,17 @@ void ForEachPlace(const Window& w, Visit visit) {
 // Calls visit(position in the channel, indices) for each pixel that the window at `o` sees.
 template <typename Visit>
 void ForEachPixel(const Window& w, const Window::Axes& o, Visit visit) {
+  std::array<Window::Taps, Window::kAxes> taps;
+  for (size_t d = 0; d < Window::kAxes; ++d) taps[d] = w.TapsWithin(d, o[d], 0, w.input[d]);
   Window::Axes k{};
   Window::Axes at{};
-  for (k[0] = 0; k[0] < w.kernel[0]; ++k[0]) {
+  for (k[0] = taps[0].first; k[0] < taps[0].last; ++k[0]) {
     at[0] = w.InputAt(0, o[0], k[0]);
-    if (!w.Sees(0, at[0])) continue;
-    for (k[1] = 0; k[1] < w.kernel[1]; ++k[1]) {
+    for (k[1] = taps[1].first; k[1] < taps[1].last; ++k[1]) {
       at[1] = w.InputAt(1, o[1], k[1]);
-      if (!w.Sees(1, at[1])) continue;
-      for (k[2] = 0; k[2] < w.kernel[2]; ++k[2]) {
+      for (k[2] = taps[2].first; k[2] < taps[2].last; ++k[2]) {
         at[2] = w.InputAt(2, o[2], k[2]);
-        if (w.Sees(2, at[2])) visit((at[0] * w.input[1] + at[1]) * w.input[2] + at[2], at);
+        visit((at[0] * w.input[1] + at[1]) * w.input[2] + at[2], at);
       }
     }
   }
@@ -53,12 +54,8 @@ absl::StatusOr<Window> PoolWindow(const Call& call) {
 double PaddedTaps(const Window& w, const Window::Axes& o) {
   double taps = 1;
   for (size_t d = 0; d < Window::kAxes; ++d) {
-    int64_t inside = 0;
-    for (int64_t k = 0; k < w.kernel[d]; ++k) {
-      const int64_t at = w.InputAt(d, o[d], k);
-      inside += at >= -w.pad_begin[d] && at < w.input[d] + w.pad_end[d] ? 1 : 0;
-    }
-    taps *= static_cast<double>(inside);
+    const Window::Taps inside = w.TapsWithin(d, o[d], -w.pad_begin[d], w.input[d] + w.pad_end[d]);
+    taps *= static_cast<double>(std::max<int64_t>(inside.last - inside.first, 0));
   }
   return taps;
 }

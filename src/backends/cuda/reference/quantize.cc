@@ -25,7 +25,7 @@ absl::StatusOr<std::vector<size_t>> ScaleIndices(const Shape& x, const Shape& sc
   } else {
     if (scale.size() != x.size() || block < 1) return Refuse("the scale does not fit");
     for (size_t d = 0; d < x.size(); ++d) {
-      const int64_t expected = d == at ? (x[d] + block - 1) / block : x[d];
+      const int64_t expected = d == at ? x[d] / block + (x[d] % block != 0 ? 1 : 0) : x[d];
       if (scale[d] != expected) return Refuse("the scale is ", ShapeToString(scale));
     }
     strides = ContiguousStrides(scale);

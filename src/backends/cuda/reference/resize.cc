@@ -195,6 +195,9 @@ absl::Status ApplyRoi(const Call& call, const std::vector<size_t>& axes,
   for (size_t i = 0; i < axes.size(); ++i) {
     plan[axes[i]].roi_start = roi.AsDouble(static_cast<int64_t>(i));
     plan[axes[i]].roi_end = roi.AsDouble(static_cast<int64_t>(axes.size() + i));
+    const double largest =
+        std::fmax(std::fabs(plan[axes[i]].roi_start), std::fabs(plan[axes[i]].roi_end));
+    if (!(largest < 1e6)) return Refuse("roi has ", largest);
   }
   return absl::OkStatus();
 }
@@ -223,7 +226,8 @@ absl::Status ApplySizes(const Call& call, const std::vector<size_t>& axes,
   if (sizes.size() != axes.size()) return Refuse("sizes has ", sizes.size(), " elements");
   std::vector<double> scales;
   for (size_t i = 0; i < axes.size(); ++i) {
-    if (plan[axes[i]].input == 0 || sizes[i] < 0) return Refuse("a size is ", sizes[i]);
+    if (plan[axes[i]].input == 0 || sizes[i] < 0 || sizes[i] > kMaxElements)
+      return Refuse("a size is ", sizes[i]);
     scales.push_back(static_cast<double>(sizes[i]) / static_cast<double>(plan[axes[i]].input));
   }
   const std::string policy = call.node.String("keep_aspect_ratio_policy", "stretch");

@@ -16,14 +16,17 @@ absl::StatusOr<int64_t> CountOf(absl::Span<const int64_t> shape) {
 }
 
 int64_t Product(absl::Span<const int64_t> extents) {
-  int64_t product = 1;
-  for (const int64_t extent : extents) product *= extent;
-  return product;
+  uint64_t product = 1;
+  for (const int64_t extent : extents) product *= static_cast<uint64_t>(extent);
+  return static_cast<int64_t>(product);
 }
 
 Strides ContiguousStrides(absl::Span<const int64_t> shape) {
   Strides strides(shape.size(), 1);
-  for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];
+  for (size_t d = shape.size(); d-- > 1;) {
+    strides[d - 1] =
+        static_cast<int64_t>(static_cast<uint64_t>(strides[d]) * static_cast<uint64_t>(shape[d]));
+  }
   return strides;
 }
 

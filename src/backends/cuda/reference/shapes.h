@@ -24,7 +24,8 @@ inline constexpr int64_t kMaxElements = int64_t{1} << 29;
 // Product of the extents; refused when one is negative or there are more than kMaxElements.
 absl::StatusOr<int64_t> CountOf(absl::Span<const int64_t> shape);
 
-// Product of extents that are known to be sound.
+// Product of extents that are known to be sound: not negative, and either one is 0 (the others may
+// then be anything) or there are at most kMaxElements elements.
 int64_t Product(absl::Span<const int64_t> extents);
 
 Strides ContiguousStrides(absl::Span<const int64_t> shape);

@@ -140,7 +140,8 @@ Results MelWeightMatrix(const Call& call) {
   for (int64_t i = 0; i < bins + 2; ++i) {
     const double hz = MelToHz(HzToMel(lowest) + step * static_cast<double>(i));
     const double bin = std::floor(static_cast<double>(length + 1) * hz / rate);
-    peaks.push_back(static_cast<int64_t>(std::clamp(bin, 0.0, static_cast<double>(shape[0]))));
+    peaks.push_back(
+        static_cast<int64_t>(std::fmax(0, std::fmin(bin, static_cast<double>(shape[0])))));
   }
   std::vector<double> results(static_cast<size_t>(count));
   for (int64_t b = 0; b < bins; ++b) {

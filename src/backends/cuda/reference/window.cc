@@ -99,6 +99,13 @@ Shape Window::OutputShape(int64_t batch, int64_t channels) const {
   return shape;
 }
 
+Window::Taps Window::TapsWithin(size_t axis, int64_t o, int64_t low, int64_t high) const {
+  const int64_t base = InputAt(axis, o, 0);
+  const int64_t first = base >= low ? 0 : CeilDiv(low - base, dilation[axis]);
+  const int64_t last = base >= high ? 0 : CeilDiv(high - base, dilation[axis]);
+  return {first, std::min(last, kernel[axis])};
+}
+
 absl::StatusOr<Window> MakeWindow(const Node& node, absl::Span<const int64_t> image,
                                   absl::Span<const int64_t> kernel) {
   NEREID_ASSIGN_OR_RETURN(Window window, ReadAttributes(node, image, kernel));
@@ -126,7 +133,10 @@ absl::StatusOr<Window> MakeTransposedWindow(const Node& node, absl::Span<const i
     return Refuse("output_shape has ", shape.size(), " elements");
   }
   const size_t first = Window::kAxes - window.rank;
-  for (size_t i = 0; i < shape.size(); ++i) wanted[first + i] = shape[i];
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0 || shape[i] > kMaxElements) return Refuse("output_shape has ", shape[i]);
+    wanted[first + i] = shape[i];
+  }
   for (size_t d = first; d < Window::kAxes; ++d) {
     const int64_t full = (window.input[d] - 1) * window.stride[d] + extra[d] + Reach(window, d);
     const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";

@@ -35,6 +35,12 @@ struct Window {
     return o * stride[axis] - pad_begin[axis] + k * dilation[axis];
   }
   bool Sees(size_t axis, int64_t at) const { return at >= 0 && at < input[axis]; }
+  // Taps [first, last) that see positions [low, high) from output position `o`.
+  struct Taps {
+    int64_t first;
+    int64_t last;
+  };
+  Taps TapsWithin(size_t axis, int64_t o, int64_t low, int64_t high) const;
 };
 
 // From the attributes strides, dilations, pads, auto_pad and ceil_mode of a node on an input whose
