@@ -11,8 +11,8 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -fno-plt")
 set(NEREID_WARNINGS -Wall -Wextra -Werror)
 if(CMAKE_CXX_COMPILER_ID MATCHES GNU)
-  # g++ 12 reports false positives of these deep inside std:: and absl:: inlines.
-  list(APPEND NEREID_WARNINGS -Wno-uninitialized -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
+  # g++ 12 reports false positives of these four deep inside std:: and absl:: inlines.
+  list(APPEND NEREID_WARNINGS -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
 endif()
 if(NEREID_SANITIZE STREQUAL "address")
   set(NEREID_SANITIZE_FLAGS -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
