@@ -14,6 +14,7 @@
 //
 // The lists are macros because the driver's header renames its functions (cuMemAlloc is
 // cuMemAlloc_v2): the renaming must happen to the member and to the looked-up symbol alike.
+// clang-format off
 #define NEREID_CUDA_DRIVER_FUNCTIONS(X)                                                            \
   X(cuInit)                                                                                        \
   X(cuDriverGetVersion)                                                                            \
@@ -64,6 +65,7 @@
   X(cudnnGetVersion) X(cudnnGetErrorString) X(cudnnBackendCreateDescriptor)                    \
       X(cudnnBackendDestroyDescriptor) X(cudnnBackendSetAttribute) X(cudnnBackendGetAttribute) \
           X(cudnnBackendFinalize) X(cudnnBackendExecute)
+// clang-format on
 
 namespace nereid::engine {
 
