@@ -48,11 +48,12 @@ int Serve(const std::vector<std::string>& arguments) {
   if (!core.ok()) return FailToStart("creating server", core.status());
   NLOG(Info) << "";
   LogRaw(LogLevel::kInfo, (*core)->StartupTables());
+  // From the first open port on there may be requests to finish.
+  stop_signal.Started();
   absl::StatusOr<std::unique_ptr<Services>> services = Services::Start(options, core->get());
   if (!services.ok()) return FailToStart("starting services", services.status());
   LogRaw(LogLevel::kInfo, (*services)->AddressTable());
 
-  stop_signal.Started();
   stop_signal.Wait();
   const absl::Status stopped = (*services)->Stop(std::chrono::seconds(options.exit_timeout_secs));
   if (!stopped.ok()) {
