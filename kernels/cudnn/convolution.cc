@@ -278,40 +278,45 @@ absl::StatusOr<bool> Rejected(const Cudnn& library, const CudnnDescriptor& confi
   return false;
 }
 
+// An execution plan and the configuration it was made of.
+struct Plan {
+  CudnnDescriptor configuration;
+  CudnnDescriptor plan;
+};
+
 class ConvolutionOp final : public DeviceOp {
  public:
   ConvolutionOp(const Cudnn* library, const ConvolutionSpec& spec)
-      : library_(library), spec_(spec) {}
+      : library_(library), spec_(spec), builder_(*library, spec_) {}
 
   absl::Status Build(const Toolbox& toolbox);
   size_t workspace_bytes() const override { return workspace_bytes_; }
   absl::Status Launch(absl::Span<const DevicePointer> inputs,
                       absl::Span<const DevicePointer> outputs, DevicePointer workspace,
                       DeviceStream stream) const override {
-    return Execute(plan_, inputs, outputs, workspace, stream);
+    return Execute(plan_.plan, inputs, outputs, workspace, stream);
   }
 
  private:
-  absl::StatusOr<std::vector<CudnnDescriptor>> Plans(const Toolbox::Options& options) const;
-  absl::Status Choose(const Toolbox& toolbox, std::vector<CudnnDescriptor> plans);
+  absl::StatusOr<std::vector<Plan>> Plans(const Toolbox::Options& options);
+  absl::Status Choose(const Toolbox& toolbox, std::vector<Plan> plans);
   absl::Status Execute(const CudnnDescriptor& plan, absl::Span<const DevicePointer> inputs,
                        absl::Span<const DevicePointer> outputs, DevicePointer workspace,
                        DeviceStream stream) const;
 
   const Cudnn* const library_;
   const ConvolutionSpec spec_;
-  CudnnDescriptor plan_;
+  GraphBuilder builder_;  // keeps the graph the plan was made for
+  Plan plan_;
   size_t workspace_bytes_ = 0;
 };
 
-absl::StatusOr<std::vector<CudnnDescriptor>> ConvolutionOp::Plans(
-    const Toolbox::Options& options) const {
-  GraphBuilder builder(*library_, spec_);
-  NEREID_ASSIGN_OR_RETURN(const cudnnBackendDescriptor_t graph, builder.Build());
-  NEREID_ASSIGN_OR_RETURN(const auto suggestions, Suggestions(*library_, graph));
+absl::StatusOr<std::vector<Plan>> ConvolutionOp::Plans(const Toolbox::Options& options) {
+  NEREID_ASSIGN_OR_RETURN(const cudnnBackendDescriptor_t graph, builder_.Build());
+  NEREID_ASSIGN_OR_RETURN(auto suggestions, Suggestions(*library_, graph));
   const auto wanted = static_cast<size_t>(options.race ? std::max(options.max_candidates, 1) : 1);
-  std::vector<CudnnDescriptor> plans;
-  for (const CudnnDescriptor& suggestion : suggestions) {
+  std::vector<Plan> plans;
+  for (CudnnDescriptor& suggestion : suggestions) {
     if (plans.size() >= wanted) break;
     const auto rejected = Rejected(*library_, suggestion, spec_.tf32, spec_.type);
     if (!rejected.ok() || *rejected) continue;
@@ -324,7 +329,7 @@ absl::StatusOr<std::vector<CudnnDescriptor>> ConvolutionOp::Plans(
     if (!plan.Finalize().ok()) continue;
     const auto bytes = plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
     if (!bytes.ok() || *bytes > static_cast<int64_t>(options.max_workspace_bytes)) continue;
-    plans.push_back(std::move(plan));
+    plans.push_back({std::move(suggestion), std::move(plan)});
   }
   if (plans.empty()) {
     return absl::UnimplementedError(StrCat("cuDNN has no convolution of ", spec_.c, " to ", spec_.k,
@@ -334,7 +339,7 @@ absl::StatusOr<std::vector<CudnnDescriptor>> ConvolutionOp::Plans(
   return plans;
 }
 
-absl::Status ConvolutionOp::Choose(const Toolbox& toolbox, std::vector<CudnnDescriptor> plans) {
+absl::Status ConvolutionOp::Choose(const Toolbox& toolbox, std::vector<Plan> plans) {
   size_t winner = 0;
   if (plans.size() > 1) {
     NEREID_ASSIGN_OR_RETURN(const auto stream, Stream::Create(toolbox.context()));
@@ -351,9 +356,9 @@ absl::Status ConvolutionOp::Choose(const Toolbox& toolbox, std::vector<CudnnDesc
                             buffer(spec_.has_residual ? out_elements : 0));
     NEREID_ASSIGN_OR_RETURN(const DeviceMemory y, buffer(out_elements));
     int64_t bytes = 0;
-    for (const CudnnDescriptor& plan : plans) {
+    for (const Plan& plan : plans) {
       NEREID_ASSIGN_OR_RETURN(const int64_t needed,
-                              plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+                              plan.plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
       bytes = std::max(bytes, needed);
     }
     NEREID_ASSIGN_OR_RETURN(const DeviceMemory workspace,
@@ -361,23 +366,24 @@ absl::Status ConvolutionOp::Choose(const Toolbox& toolbox, std::vector<CudnnDesc
     const DevicePointer inputs[] = {x.address(), w.address(), bias.address(), residual.address()};
     const DevicePointer outputs[] = {y.address()};
     std::vector<std::function<absl::Status()>> runs;
-    for (const CudnnDescriptor& plan : plans) {
-      runs.push_back(
-          [&] { return Execute(plan, inputs, outputs, workspace.address(), stream->handle()); });
+    for (const Plan& plan : plans) {
+      runs.push_back([&] {
+        return Execute(plan.plan, inputs, outputs, workspace.address(), stream->handle());
+      });
     }
     NEREID_ASSIGN_OR_RETURN(winner, Race(*stream, runs));
     NEREID_RETURN_IF_ERROR(stream->Synchronize());
   }
   plan_ = std::move(plans[winner]);
   NEREID_ASSIGN_OR_RETURN(const int64_t bytes,
-                          plan_.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+                          plan_.plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
   workspace_bytes_ = static_cast<size_t>(bytes);
   return absl::OkStatus();
 }
 
 absl::Status ConvolutionOp::Build(const Toolbox& toolbox) {
   NEREID_RETURN_IF_ERROR(toolbox.context()->Bind());
-  std::vector<CudnnDescriptor> plans;
+  std::vector<Plan> plans;
   {
     const auto lock = library_->lock();
     NEREID_ASSIGN_OR_RETURN(plans, Plans(toolbox.options()));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,6 @@
 
 namespace nereid::engine {
 namespace {
-
-// What the arena guarantees for every tensor.
-constexpr uint32_t kAlignment = 16;
 
 struct TypeRow {
   DataType type;
@@ -176,8 +174,8 @@ absl::StatusOr<std::vector<cublasLtMatmulHeuristicResult_t>> GemmOp::Candidates(
        {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     if (!status.ok()) break;
-    status = CublasLtStatus(api_.cublasLtMatmulPreferenceSetAttribute(preference, name, &kAlignment,
-                                                                      sizeof(kAlignment)),
+    status = CublasLtStatus(api_.cublasLtMatmulPreferenceSetAttribute(
+                                preference, name, &spec_.alignment, sizeof(spec_.alignment)),
                             "cublasLtMatmulPreferenceSetAttribute");
   }
   std::vector<cublasLtMatmulHeuristicResult_t> found(
@@ -386,11 +384,11 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeMatMul(Toolbox& toolbox, GemmSpec 
   if (repeats > kMaxRepeats) {
     return absl::UnimplementedError(StrCat(repeats, " products for one broadcast MatMul"));
   }
-  NEREID_ASSIGN_OR_RETURN(auto product, MakeGemm(toolbox, base));
   const auto in_bytes = static_cast<int64_t>(ElementByteSize(base.type));
   const auto out_bytes = static_cast<int64_t>(
       ElementByteSize(base.out_type == DataType::kInvalid ? base.type : base.out_type));
   std::vector<RepeatedGemm::Offsets> offsets;
+  uint64_t alignment = base.alignment;
   for (int64_t i = 0; i < repeats; ++i) {
     int64_t rest = i, at_a = 0, at_b = 0, at_c = 0;
     for (size_t e = 0; e < extents.size(); ++e) {
@@ -405,6 +403,12 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeMatMul(Toolbox& toolbox, GemmSpec 
                        static_cast<DevicePointer>(at_b * b_size * in_bytes),
                        static_cast<DevicePointer>(at_c * c_size * out_bytes)});
   }
+  // The products begin in the middle of tensors.
+  for (const RepeatedGemm::Offsets& o : offsets) {
+    alignment = std::gcd(std::gcd(std::gcd(alignment, o.a), o.b), o.c);
+  }
+  base.alignment = static_cast<uint32_t>(alignment);
+  NEREID_ASSIGN_OR_RETURN(auto product, MakeGemm(toolbox, base));
   return std::make_unique<RepeatedGemm>(std::move(product), std::move(offsets));
 }
 

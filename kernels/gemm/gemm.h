@@ -34,6 +34,7 @@ struct GemmSpec {
   bool has_residual = false;
   GemmActivation activation = GemmActivation::kNone;
   float alpha = 1;
+  uint32_t alignment = 16;  // of every operand's address, in bytes; at least that of an element
 };
 
 // UNIMPLEMENTED when the library has no implementation for the specification.

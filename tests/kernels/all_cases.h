@@ -2,8 +2,10 @@
 
 #include "tests/kernels/matrix_cases.h"
 #include "tests/kernels/move_cases.h"
+#include "tests/kernels/order_cases.h"
 #include "tests/kernels/pointwise_cases.h"
 #include "tests/kernels/row_cases.h"
+#include "tests/kernels/sequence_cases.h"
 
 namespace nereid::engine {
 
@@ -19,6 +21,9 @@ inline KernelCases AllKernelCases() {
   AddNormCases(&cases);
   AddReduceCases(&cases);
   AddMoveCases(&cases);
+  AddOrderCases(&cases);
+  AddAttentionCases(&cases);
+  AddRecurrentCases(&cases);
   return cases;
 }
 
