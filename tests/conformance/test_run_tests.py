@@ -89,7 +89,7 @@ def test_sanitize_selects_one_build_and_filter_the_normal_one(runner):
 
     assert names(sanitize="address") == ["asan build", "asan tests"]
     assert names(sanitize="thread") == ["tsan build", "tsan tests"]
-    assert names(filter="x") == ["build", "unit", "integration", "conformance"]
+    assert names(filter="x") == ["build", "unit", "kernels", "integration", "conformance"]
     assert names() == [s.name for s in runner.STAGES]
     assert {s.needs for s in runner.STAGES} - {""} <= {s.name for s in runner.STAGES}
 
