@@ -2,22 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
+
+#include "support/temp_directory.h"
 
 namespace nereid {
 namespace {
 
 class LogTest : public ::testing::Test {
  protected:
-  LogTest() : path_(::testing::TempDir() + "nereid_log_test.txt") { std::remove(path_.c_str()); }
-  ~LogTest() override {
-    EXPECT_TRUE(ConfigureLog(LogOptions{}).ok());
-    std::remove(path_.c_str());
-  }
+  ~LogTest() override { EXPECT_TRUE(ConfigureLog(LogOptions{}).ok()); }
 
   void Configure(LogOptions options) {
     options.file = path_;
@@ -29,7 +26,9 @@ class LogTest : public ::testing::Test {
     return text.str();
   }
 
-  const std::string path_;
+  // A folder of its own: the cases of this file run at the same time in several processes.
+  const testing::TempDirectory directory_;
+  const std::string path_ = directory_.path() + "/log.txt";
 };
 
 TEST_F(LogTest, DefaultFormatHasLetterDateTimeProcessAndPlace) {
