@@ -3,10 +3,10 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
-#include <cstdint>
 #include <vector>
 
 #include "common/strings.h"
+#include "common/utf8.h"
 
 namespace nereid {
 namespace {
@@ -14,35 +14,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-// First bytes by length: how they are recognised, what they carry and the least value they may
-// code.
-struct Lead {
-  uint8_t mask, pattern;
-  int continuation_bytes;
-  uint32_t minimum;
-};
-constexpr Lead kLeads[] = {
-    {0x80, 0x00, 0, 0x0}, {0xE0, 0xC0, 1, 0x80}, {0xF0, 0xE0, 2, 0x800}, {0xF8, 0xF0, 3, 0x10000}};
-
-// Length of the valid code point at the start of `text`, 0 when there is none.
-size_t CodePointLength(std::string_view text) {
-  const auto first = static_cast<uint8_t>(text[0]);
-  for (const Lead& lead : kLeads) {
-    if ((first & lead.mask) != lead.pattern) continue;
-    const size_t length = 1 + lead.continuation_bytes;
-    if (text.size() < length) return 0;
-    uint32_t value = first & static_cast<uint8_t>(~lead.mask);
-    for (size_t i = 1; i < length; ++i) {
-      const auto byte = static_cast<uint8_t>(text[i]);
-      if ((byte & 0xC0) != 0x80) return 0;
-      value = (value << 6) | (byte & 0x3F);
-    }
-    const bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
-    return value >= lead.minimum && value <= 0x10FFFF && !is_surrogate ? length : 0;
-  }
-  return 0;
-}
 
 std::string ElementPath(const FieldDescriptor& field, int index) {
   return field.is_repeated() ? StrCat(field.name(), "[", index, "]") : field.name();
@@ -65,15 +36,6 @@ std::string FindInField(const Message& message, const FieldDescriptor& field, in
 }
 
 }  // namespace
-
-bool IsValidUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = CodePointLength(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
 
 std::string FindInvalidUtf8(const google::protobuf::Message& message) {
   const Reflection& reflection = *message.GetReflection();

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "common/strings.h"
+#include "common/utf8.h"
 #include "wire/kserve_protobuf_contents.h"
-#include "wire/utf8.h"
 
 namespace nereid {
 namespace {
@@ -165,7 +165,7 @@ class Parser {
 
   bool ReadString(ProtobufReader& reader, std::string_view* text) {
     if (!reader.ReadBytes(text)) return false;
-    return IsUtf8(*text) || Refuse("a string is not valid UTF-8");
+    return IsValidUtf8(*text) || Refuse("a string is not valid UTF-8");
   }
 
   bool Refuse(std::string_view problem) {
