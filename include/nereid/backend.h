@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "nereid/backend_metrics.h"
 #include "nereid/batch.h"
 #include "nereid/config_proposal.h"
 #include "nereid/instance_context.h"
@@ -23,9 +24,9 @@
 namespace nereid {
 
 // A module built against another major version is refused. The minor version grows when something
-// is added that older modules can do without.
+// is added that older modules can do without: a field at the end of a context, a header.
 inline constexpr uint32_t kBackendApiMajor = 1;
-inline constexpr uint32_t kBackendApiMinor = 0;
+inline constexpr uint32_t kBackendApiMinor = 1;
 
 // Settings by name: `--backend-config=<backend>,<name>=<value>`, global ones already overlaid.
 using BackendSettings = std::map<std::string, std::string>;
@@ -34,6 +35,8 @@ struct BackendContext {
   std::string name;       // what models write in `backend:`
   std::string directory;  // where the module was found
   BackendSettings settings;
+  // Since 1.1. Series of the whole backend, labelled with its name; nullptr: nobody asks.
+  std::shared_ptr<BackendMetrics> metrics;
 };
 
 // A model version that is being loaded.
@@ -44,6 +47,9 @@ struct ModelContext {
   // Completed, normalised and validated; during CompleteConfig() still what the user wrote.
   std::shared_ptr<const ModelConfig> config;
   std::vector<InstanceKind> instance_kinds;  // kinds of the instance groups that will be made
+  // Since 1.1. Series of this version, labelled as the server's own; nullptr: nobody asks. For
+  // LoadModel() only.
+  std::shared_ptr<BackendMetrics> metrics;
 };
 
 // One execution slot on one device, driven by one thread: the worker that the server made for it.
@@ -60,7 +66,9 @@ class Instance {
   // are still unanswered. Must not throw; what escapes is caught, answered as INTERNAL and logged.
   virtual absl::Status Execute(Batch& batch) = 0;
 
-  // False once the instance can no longer serve (lost device): the server replaces it.
+  // False once the instance can no longer serve (lost device): the server destroys it, and then
+  // asks the model for another until it gets one. Asked after each execution and, of an idle
+  // instance, now and then.
   virtual bool Healthy() const { return true; }
 };
 
