@@ -12,10 +12,16 @@ import time
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """Ports of 127.0.0.1 nobody listens to, all different: each is held until the last is known."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
 
 
 class Process:
@@ -73,7 +79,7 @@ class Server(Process):
     """Nereid. `ready_seconds`: from its start until /v2/health/ready said 200."""
 
     def __init__(self, program, repository, options=()):
-        self.http_port, self.grpc_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.http_port, self.grpc_port, self.metrics_port = free_ports(3)
         super().__init__([
             program, f"--model-repository={repository}", "--http-address=127.0.0.1",
             "--grpc-address=127.0.0.1", f"--http-port={self.http_port}",
