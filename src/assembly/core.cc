@@ -147,6 +147,13 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
                                   ModelLabels(model.name_space, model.config, model.version),
                                   model.config);
     };
+    core->published_ = std::make_shared<PublishedMetrics>();
+    loader.backends.make_metrics = [published = core->published_](const std::string& backend) {
+      return published->For({{"backend", backend}});
+    };
+    loader.make_metrics = [published = core->published_](const ModelLoader::Measured& model) {
+      return published->For(ModelLabels(model.name_space, model.config, model.version));
+    };
   }
   core->loader_ = std::make_unique<ModelLoader>(std::move(loader));
 
@@ -167,6 +174,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
   add(std::make_shared<ModelMetrics>(
       core->server_.get(),
       ModelMetrics::Options{.counter_latencies = options.metrics.counter_latencies}));
+  add(core->published_);
   add(std::make_shared<HostMetrics>());
   if (options.metrics.allow_cpu) {
     add(std::make_shared<CpuMetrics>(options.metrics.interval / 2));

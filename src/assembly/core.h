@@ -8,6 +8,7 @@
 #include "config/server_options.h"
 #include "model/model_loader.h"
 #include "observability/metrics_registry.h"
+#include "observability/published_metrics.h"
 #include "server/server.h"
 
 namespace nereid {
@@ -35,6 +36,7 @@ class Core {
   const ServerOptions options_;
   // In order of construction; torn down from the bottom up.
   const std::unique_ptr<MetricsRegistry> metrics_;
+  std::shared_ptr<PublishedMetrics> published_;  // null without a metrics endpoint
   std::unique_ptr<ModelLoader> loader_;
   std::unique_ptr<Server> server_;
   std::vector<std::shared_ptr<MetricSource>> sources_;

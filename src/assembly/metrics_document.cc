@@ -4,6 +4,7 @@
 #include "assembly/host_metrics.h"
 #include "assembly/model_metrics.h"
 #include "common/strings.h"
+#include "observability/backend_families.h"
 #include "observability/cpu_metrics.h"
 #include "observability/gpu_metrics.h"
 
@@ -55,11 +56,17 @@ std::string MetricsDocument() {
   for (const GpuFamily& family : GpuFamilies()) {
     AddRow(&text, family.name, family.is_counter, "gpu_uuid", family.help, "a GPU");
   }
+  for (const BackendFamily& family : kBackendFamilies) {
+    AddRow(&text, family.spec.name, family.spec.kind == MetricSpec::Kind::kCounter, family.labels,
+           family.spec.help, family.when);
+  }
   StrAppend(
       &text,
       "\n`reason` is `REJECTED` (timed out in the queue), `CANCELED`, `BACKEND` (the backend "
       "failed) or `OTHER`.\nRequests that are refused at submission (invalid, queue full) are "
-      "counted in no family.\n");
+      "counted in no family.\n`gpu` is the ordinal of the GPU. Other backends may publish families "
+      "of "
+      "their own, see [backends.md](backends.md).\n");
   return text;
 }
 

@@ -23,6 +23,7 @@ BackendRegistry::Result BackendRegistry::Load(const std::string& path,
   context.name = backend;
   context.directory = path.substr(0, path.rfind('/'));
   context.settings = SettingsOf(backend);
+  if (options_.make_metrics) context.metrics = options_.make_metrics(backend);
   return LoadBackendModule(path, context);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -23,6 +24,8 @@ class BackendRegistry {
     std::string backend_directory;
     BackendSettings global_settings;
     std::map<std::string, BackendSettings> settings;  // by backend; these win over the global ones
+    // What a backend of that name publishes through; may be empty.
+    std::function<std::shared_ptr<BackendMetrics>(const std::string& backend)> make_metrics;
   };
 
   // A module in use, for the start-up table.

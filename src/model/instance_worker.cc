@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -13,8 +14,13 @@
 namespace nereid {
 namespace {
 
-// How long a worker waits before it tries again to replace an instance that could not be made.
-constexpr std::chrono::milliseconds kReplacementPause{500};
+// How often an idle instance is asked for its health: what befalls a device befalls everybody on
+// it, and nobody recovers before all have let go.
+constexpr std::chrono::milliseconds kHealthInterval{500};
+// How long a worker waits before it tries again to replace an instance that could not be made: at
+// first, and at most, doubling in between.
+constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{5000};
 
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
@@ -88,11 +94,20 @@ void InstanceWorker::Run() {
 
 void InstanceWorker::Serve() {
   while (true) {
-    std::optional<Batch> batch = options_.scheduler->NextBatch(options_.slot, TimePoint::max());
-    if (batch) {
+    const bool healthy = EnsureHealthy();
+    if (!healthy && options_.others_serve && options_.others_serve()) {
+      if (options_.scheduler->Drained()) return;
+      Pause(next_try_);
+      continue;
+    }
+    const TimePoint until = healthy ? Clock::now() + kHealthInterval : next_try_;
+    std::optional<Batch> batch = options_.scheduler->NextBatch(options_.slot, until);
+    if (!batch) {
+      if (options_.scheduler->Drained()) return;
+    } else if (EnsureHealthy()) {
       Execute(*std::move(batch));
-    } else if (options_.scheduler->Drained()) {
-      return;
+    } else {
+      Refuse(*std::move(batch));
     }
   }
 }
@@ -104,28 +119,57 @@ void InstanceWorker::Execute(Batch batch) {
   for (size_t i = 0; i < batch.size(); ++i) batch.request(i).timeline.exec_start = now;
   batch.set_observer(options_.observer);
   const absl::Status status = GuardedExecute(*instance_, batch);
+  if (!status.ok()) failure_ = status;
+  // Whoever sees the answer sees the model's health as it is now.
+  if (!status.ok() && !GuardedHealthy(*instance_)) healthy_ = false;
   batch.MarkExecEnd();  // tells the observer unless the backend did
   for (size_t i = 0; i < batch.size(); ++i) {
     if (!batch.Has(i) || batch.request(i).answered()) continue;
     batch.request(i).Fail(status.ok() ? NoAnswer(options_.context.name) : status);
   }
-  if (!GuardedHealthy(*instance_)) ReplaceInstance();
 }
 
-void InstanceWorker::ReplaceInstance() {
-  healthy_ = false;
-  NLOG(Error) << "instance '" << options_.context.name << "' is unhealthy and is being replaced";
-  instance_.reset();
-  while (true) {
-    const absl::Status made = MakeInstance();
-    if (made.ok()) break;
-    NLOG(Error) << "failed to replace instance '" << options_.context.name
-                << "': " << Message(made);
+// Replaces the instance if it is unhealthy and a try is due. False: there is none to work with.
+bool InstanceWorker::EnsureHealthy() {
+  if (instance_ != nullptr) {
+    if (GuardedHealthy(*instance_)) return true;
+    healthy_ = false;
+    NLOG(Error) << "instance '" << options_.context.name
+                << "' is unhealthy and is being replaced: " << Message(failure_);
     instance_.reset();
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (changed_.wait_for(lock, kReplacementPause, [this] { return stopping_; })) return;
+    next_try_ = Clock::now();
+    pause_ = kFirstPause;
   }
-  healthy_ = true;
+  if (Clock::now() < next_try_) return false;
+  const absl::Status made = MakeInstance();
+  if (made.ok()) {
+    NLOG(Info) << "instance '" << options_.context.name << "' has been replaced";
+    failure_ = absl::OkStatus();
+    healthy_ = true;
+    return true;
+  }
+  NLOG(Error) << "failed to replace instance '" << options_.context.name << "': " << Message(made);
+  failure_ = made;
+  instance_.reset();
+  next_try_ = Clock::now() + pause_;
+  pause_ = std::min<Clock::duration>(2 * pause_, kLongestPause);
+  return false;
+}
+
+void InstanceWorker::Refuse(Batch batch) {
+  const TimePoint now = Clock::now();
+  RefuseStale(batch, now);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    batch.request(i).timeline.exec_start = now;  // the backend has failed it
+    batch.request(i).Fail(absl::UnavailableError(
+        StrCat("instance '", options_.context.name,
+               "' has failed and could not be replaced yet: ", Message(failure_))));
+  }
+}
+
+void InstanceWorker::Pause(TimePoint until) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_until(lock, until, [this] { return stopping_; });
 }
 
 }  // namespace nereid

@@ -18,6 +18,10 @@ namespace nereid {
 // The thread of one execution instance: makes the instance, warms it up, then pulls batches from
 // the model's scheduler and executes them until the scheduler is drained. The backend's instance
 // lives and dies on this thread.
+//
+// An instance that is unhealthy is destroyed and made anew, again and again until that works. In
+// the meantime the model's other instances take the requests; without any, this one answers them
+// with what went wrong.
 class InstanceWorker {
  public:
   struct Options {
@@ -29,6 +33,8 @@ class InstanceWorker {
     bool passive = false;  // makes the instance but gives it no work
     // Runs after the instance was made and before it serves; also on a replacement.
     std::function<absl::Status(Instance&)> warm_up;
+    // Whether another instance of the model takes requests now. May be empty: no.
+    std::function<bool()> others_serve;
   };
 
   explicit InstanceWorker(Options options);
@@ -42,6 +48,8 @@ class InstanceWorker {
 
   // False while the instance cannot serve and could not be replaced either.
   bool healthy() const { return healthy_; }
+  // Healthy, and given work.
+  bool serves() const { return healthy_ && !options_.passive; }
   // Lets the thread serve; called once every instance of the model is ready.
   void StartServing();
 
@@ -50,11 +58,18 @@ class InstanceWorker {
   absl::Status MakeInstance();
   void Serve();
   void Execute(Batch batch);
-  void ReplaceInstance();
+  bool EnsureHealthy();
+  void Refuse(Batch batch);
+  void Pause(TimePoint until);
 
   const Options options_;
-  std::unique_ptr<Instance> instance_;  // the worker's thread only
   std::atomic<bool> healthy_{true};
+  // Of the worker's thread only:
+  std::unique_ptr<Instance> instance_;
+  absl::Status failure_;     // of the last execution, or of the last try to replace the instance
+  TimePoint next_try_;       // to replace the instance
+  Clock::duration pause_{};  // before the try after that
+
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ready_ = false;         // guarded by mutex_

@@ -99,16 +99,15 @@ absl::StatusOr<MemoryEstimate> ModelLoader::Estimate(const LoadRequest& request)
 
 absl::StatusOr<std::shared_ptr<Servable>> ModelLoader::Load(const LoadRequest& request) {
   const TimePoint begin = Clock::now();
-  NEREID_ASSIGN_OR_RETURN(const Prepared prepared, Prepare(request));
+  NEREID_ASSIGN_OR_RETURN(Prepared prepared, Prepare(request));
   ServedModel::Options options;
   options.config = prepared.context.config;
   options.version = request.version;
   options.model_path = request.model_path;
   options.instances = PlanInstances(options.config->proto());
-  if (options_.make_listener) {
-    options.duration_listener = options_.make_listener(
-        {.name_space = request.name_space, .config = *options.config, .version = request.version});
-  }
+  const Measured measured{request.name_space, *options.config, request.version};
+  if (options_.make_listener) options.duration_listener = options_.make_listener(measured);
+  if (options_.make_metrics) prepared.context.metrics = options_.make_metrics(measured);
   NEREID_ASSIGN_OR_RETURN(options.model, GuardedLoadModel(prepared.backend, prepared.context));
   NEREID_ASSIGN_OR_RETURN(std::shared_ptr<ServedModel> model,
                           ServedModel::Create(std::move(options)));

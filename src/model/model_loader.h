@@ -24,11 +24,14 @@ class ModelLoader : public Loader {
   using ListenerFactory =
       std::function<std::unique_ptr<ModelStatistics::DurationListener>(const Measured& model)>;
 
+  using MetricsFactory = std::function<std::shared_ptr<BackendMetrics>(const Measured& model)>;
+
   struct Options {
     BackendRegistry::Options backends;
     bool auto_complete = true;
     DeviceInventory devices;
     ListenerFactory make_listener;  // may be empty
+    MetricsFactory make_metrics;    // what a version's backend publishes through; may be empty
   };
 
   explicit ModelLoader(Options options)

@@ -1,5 +1,6 @@
 #include "model/served_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
@@ -70,6 +71,7 @@ absl::Status ServedModel::Start(std::vector<PlannedInstance> instances,
         return shared_warmup->Run(instance);
       };
     }
+    options.others_serve = [this] { return AnyServes(); };
     workers_.push_back(std::make_unique<InstanceWorker>(std::move(options)));
   }
   absl::Status status;
@@ -89,11 +91,12 @@ void ServedModel::Submit(std::unique_ptr<InferRequest> request) noexcept {
   scheduler_->Enqueue(std::move(request));
 }
 
+bool ServedModel::AnyServes() const {
+  return std::ranges::any_of(workers_, [](const auto& worker) { return worker->serves(); });
+}
+
 bool ServedModel::Healthy() const {
-  for (const auto& worker : workers_) {
-    if (!worker->healthy()) return false;
-  }
-  return true;
+  return AnyServes() || std::ranges::all_of(workers_, [](const auto& w) { return w->healthy(); });
 }
 
 void ServedModel::Close() { scheduler_->Close(); }

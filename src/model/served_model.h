@@ -42,6 +42,7 @@ class ServedModel : public Servable, private CompletionObserver {
   const ModelStatistics& statistics() const override { return statistics_; }
   MemoryEstimate memory_usage() const override { return GuardedMemoryUsage(*model_); }
   int64_t InFlight() const override { return in_flight_.load(std::memory_order_acquire); }
+  // False when requests are answered with errors: no instance that is given work can do any.
   bool Healthy() const override;
 
   // How long it took from the load request until READY.
@@ -55,6 +56,7 @@ class ServedModel : public Servable, private CompletionObserver {
 
  private:
   explicit ServedModel(Options options);
+  bool AnyServes() const;
   absl::Status Start(std::vector<PlannedInstance> instances, const std::string& model_path);
 
   void OnResponse(const InferRequest& request, const InferResponse& response,

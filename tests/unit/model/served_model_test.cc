@@ -178,6 +178,109 @@ TEST(ServedModelTest, AnUnhealthyInstanceIsReplaced) {
   EXPECT_TRUE((*model)->Healthy());
 }
 
+// Makes instances that fail by the test's will, and counts them.
+struct Flaky {
+  std::atomic<bool> device_works{true};  // instances can be made
+  std::atomic<int> made{0};
+  std::atomic<int> gone{0};
+  std::vector<std::shared_ptr<std::atomic<bool>>> healthy;  // by instance, in order of creation
+  std::mutex mutex;
+
+  absl::StatusOr<std::unique_ptr<Instance>> Make() {
+    if (!device_works) return absl::UnavailableError("the device is still lost");
+    const std::lock_guard lock(mutex);
+    ++made;
+    healthy.push_back(std::make_shared<std::atomic<bool>>(true));
+    auto mine = healthy.back();
+    return std::make_unique<FakeInstance>(
+        [mine](Batch& batch) -> absl::Status {
+          return *mine ? AnswerAll(batch) : absl::InternalError("executed while unhealthy");
+        },
+        mine);
+  }
+  void Break(size_t instance) {
+    const std::lock_guard lock(mutex);
+    *healthy[instance] = false;
+  }
+};
+
+std::shared_ptr<ServedModel> FlakyModel(const std::shared_ptr<Flaky>& flaky, int instances) {
+  auto options = OptionsFor(kConfig, AnswerAll, instances);
+  std::static_pointer_cast<FakeModel>(options.model)->create = [flaky](const InstanceContext&) {
+    return flaky->Make();
+  };
+  auto model = ServedModel::Create(std::move(options));
+  EXPECT_TRUE(model.ok()) << model.status();
+  return *std::move(model);
+}
+
+absl::Status Ask(ServedModel& model) {
+  auto record = std::make_shared<SinkRecord>();
+  model.Submit(MakeRequest(record));
+  record->WaitUntilFinal();
+  EXPECT_EQ(record->finals(), 1);
+  return record->status();
+}
+
+TEST(ServedModelTest, AnInstanceThatBecameUnhealthyWhileIdleIsReplacedBeforeItExecutes) {
+  auto flaky = std::make_shared<Flaky>();
+  auto model = FlakyModel(flaky, 1);
+  flaky->Break(0);
+  EXPECT_TRUE(Ask(*model).ok());
+  EXPECT_EQ(flaky->made, 2);
+}
+
+TEST(ServedModelTest, AnIdleInstanceThatBecameUnhealthyIsReplacedWithoutARequest) {
+  auto flaky = std::make_shared<Flaky>();
+  auto model = FlakyModel(flaky, 1);
+  flaky->Break(0);
+  while (flaky->made < 2) std::this_thread::yield();
+}
+
+TEST(ServedModelTest, RequestsAreAnsweredWhileNoInstanceCanBeMade) {
+  auto flaky = std::make_shared<Flaky>();
+  auto model = FlakyModel(flaky, 2);
+  flaky->device_works = false;
+  flaky->Break(0);
+  flaky->Break(1);
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = Ask(*model);
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_NE(status.message().find("could not be replaced yet: the device is still lost"),
+              status.message().npos)
+        << status;
+  }
+  EXPECT_FALSE(model->Healthy());
+  EXPECT_EQ(model->statistics().Read().failures[static_cast<int>(FailureReason::kBackend)], 3u);
+  flaky->device_works = true;
+  while (flaky->made < 4) std::this_thread::yield();
+  EXPECT_TRUE(Ask(*model).ok());
+  EXPECT_TRUE(model->Healthy());
+}
+
+TEST(ServedModelTest, TheOtherInstancesServeWhileOneCannotBeReplaced) {
+  auto flaky = std::make_shared<Flaky>();
+  auto model = FlakyModel(flaky, 2);
+  flaky->device_works = false;
+  flaky->Break(1);
+  int failed = 0;
+  for (int i = 0; i < 50; ++i) failed += Ask(*model).ok() ? 0 : 1;
+  EXPECT_LE(failed, 1) << "more than the batch that the instance had in hand when it was noticed";
+  EXPECT_TRUE(model->Healthy());
+}
+
+TEST(ServedModelTest, AModelWhoseInstanceCannotBeReplacedIsUnloaded) {
+  auto flaky = std::make_shared<Flaky>();
+  auto model = FlakyModel(flaky, 1);
+  flaky->device_works = false;
+  flaky->Break(0);
+  EXPECT_FALSE(Ask(*model).ok());
+  auto record = std::make_shared<SinkRecord>();
+  model->Submit(MakeRequest(record));
+  model.reset();
+  EXPECT_EQ(record->finals(), 1);
+}
+
 TEST(ServedModelTest, ARequestCancelledWhileQueuedIsNotExecuted) {
   auto gate = std::make_shared<Gate>();
   auto executed = std::make_shared<std::atomic<int>>(0);
