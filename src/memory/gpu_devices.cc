@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_format.h"
+#include "memory/gpu_library.h"
 
 namespace nereid {
 namespace {
@@ -26,7 +27,7 @@ struct Driver {
   }
 
   bool Open() {
-    void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    void* library = dlopen(GpuLibraryPath("libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return false;
     return Find(library, "cuInit", &init) && Find(library, "cuDeviceGetCount", &count) &&
            Find(library, "cuDeviceGet", &get) && Find(library, "cuDeviceGetName", &name) &&

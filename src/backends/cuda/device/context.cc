@@ -1,8 +1,11 @@
 #include "backends/cuda/device/context.h"
 
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <utility>
 
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -12,6 +15,21 @@ namespace {
 // Code for the "a" variants runs on no other architecture, and may use everything this one has.
 std::string ArchOf(int capability) {
   return StrCat("sm_", capability, capability == 90 || capability == 100 ? "a" : "");
+}
+
+// The contexts of this process, one for each GPU at a time.
+struct Contexts {
+  struct Slot {
+    std::weak_ptr<Context> context;
+    bool lost = false;  // until the reset
+  };
+  std::mutex mutex;
+  std::map<int, Slot> slots;  // by ordinal; guarded by mutex
+};
+
+Contexts& TheContexts() {
+  static Contexts& contexts = *new Contexts;
+  return contexts;
 }
 
 }  // namespace
@@ -29,36 +47,56 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Create(int ordinal) {
   if (ordinal < 0 || ordinal >= count) {
     return absl::NotFoundError(StrCat("no CUDA device ", ordinal, ": the machine has ", count));
   }
+  const std::lock_guard lock(TheContexts().mutex);
+  Contexts::Slot& slot = TheContexts().slots[ordinal];
+  if (slot.lost) {
+    return absl::UnavailableError(
+        StrCat("GPU ", ordinal, " has failed, and not everybody who used it has let go"));
+  }
+  if (auto context = slot.context.lock()) {
+    NEREID_RETURN_IF_ERROR(context->Bind());
+    return context;
+  }
   std::shared_ptr<Context> made(new Context);
-  Context& c = *made;
-  c.api_ = api;
-  c.ordinal_ = ordinal;
-  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDeviceGet(&c.device_, ordinal), "cuDeviceGet"));
+  NEREID_RETURN_IF_ERROR(made->Open(api, ordinal));
+  slot.context = made;
+  return made;
+}
+
+absl::Status Context::Open(const CudaApi* api, int ordinal) {
+  api_ = api;
+  ordinal_ = ordinal;
+  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDeviceGet(&device_, ordinal), "cuDeviceGet"));
   const auto attribute = [&](CUdevice_attribute which) {
     int value = 0;
-    return api->cuDeviceGetAttribute(&value, which, c.device_) == CUDA_SUCCESS ? value : 0;
+    return api->cuDeviceGetAttribute(&value, which, device_) == CUDA_SUCCESS ? value : 0;
   };
   char name[256] = "";
   NEREID_RETURN_IF_ERROR(
-      CudaStatus(api->cuDeviceGetName(name, sizeof(name), c.device_), "cuDeviceGetName"));
-  c.name_ = name;
-  c.capability_ = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) * 10 +
-                  attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
-  c.arch_ = ArchOf(c.capability_);
-  c.multiprocessors_ = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-  c.max_shared_bytes_ =
+      CudaStatus(api->cuDeviceGetName(name, sizeof(name), device_), "cuDeviceGetName"));
+  name_ = name;
+  capability_ = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) * 10 +
+                attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  arch_ = ArchOf(capability_);
+  multiprocessors_ = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  max_shared_bytes_ =
       static_cast<size_t>(attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN));
   NEREID_RETURN_IF_ERROR(
-      CudaStatus(api->cuDeviceTotalMem(&c.total_bytes_, c.device_), "cuDeviceTotalMem"));
-  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDevicePrimaryCtxRetain(&c.context_, c.device_),
-                                    "cuDevicePrimaryCtxRetain"));
-  NEREID_RETURN_IF_ERROR(c.Bind());
-  return made;
+      CudaStatus(api->cuDeviceTotalMem(&total_bytes_, device_), "cuDeviceTotalMem"));
+  int driver = 0;
+  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDriverGetVersion(&driver), "cuDriverGetVersion"));
+  fingerprint_ = StrCat(name_, ", ", arch_, ", ", multiprocessors_, " multiprocessors, ",
+                        attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE), " bytes of L2, memory at ",
+                        attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE), " kHz, driver ", driver);
+  NEREID_RETURN_IF_ERROR(
+      CudaStatus(api->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
+  return Bind();
 }
 
 std::shared_ptr<Context> Context::CreateOffline(std::string arch) {
   std::shared_ptr<Context> made(new Context);
   made->name_ = StrCat("no device, compiling for ", arch);
+  made->fingerprint_ = made->name_;
   made->capability_ = std::atoi(arch.substr(3).c_str());
   made->arch_ = std::move(arch);
   // As on most GPUs of data centres.
@@ -68,7 +106,35 @@ std::shared_ptr<Context> Context::CreateOffline(std::string arch) {
 }
 
 Context::~Context() {
-  if (context_ != nullptr) api_->cuDevicePrimaryCtxRelease(device_);
+  if (context_ == nullptr) return;
+  if (!lost()) {
+    api_->cuDevicePrimaryCtxRelease(device_);
+    return;
+  }
+  // Libraries that retain the context too keep it from going with our reference.
+  const std::lock_guard lock(TheContexts().mutex);
+  const absl::Status reset =
+      CudaStatus(api_->cuDevicePrimaryCtxReset(device_), "cuDevicePrimaryCtxReset");
+  api_->cuDevicePrimaryCtxRelease(device_);
+  TheContexts().slots[ordinal_].lost = false;
+  NLOG(Warning) << "GPU " << ordinal_ << " was reset for this process"
+                << (reset.ok() ? "" : StrCat(": ", Message(reset)));
+}
+
+bool Context::IsLost(DeviceStream stream) {
+  if (offline() || lost()) return lost();
+  const CUresult bound = api_->cuCtxSetCurrent(context_);
+  const CUresult result =
+      bound == CUDA_SUCCESS ? api_->cuStreamSynchronize(static_cast<CUstream>(stream)) : bound;
+  if (!IsFatal(result)) return false;
+  const std::lock_guard lock(TheContexts().mutex);
+  if (!lost_.exchange(true, std::memory_order_acq_rel)) {
+    TheContexts().slots[ordinal_].lost = true;
+    NLOG(Error) << "GPU " << ordinal_
+                << " has failed for this process, and all its memory is lost: "
+                << Message(CudaStatus(result, "cuStreamSynchronize"));
+  }
+  return true;
 }
 
 absl::Status Context::Bind() const {

@@ -2,12 +2,15 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <iterator>
 #include <string>
 #include <type_traits>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "memory/gpu_library.h"
 
 namespace nereid::engine {
 namespace {
@@ -19,7 +22,8 @@ absl::StatusOr<void*> OpenLibrary(std::initializer_list<const char*> names) {
   std::string tried;
   for (const char* name : names) {
     for (const char* folder : kFolders) {
-      if (void* handle = dlopen(StrCat(folder, name).c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+      const std::string path = *folder == '\0' ? GpuLibraryPath(name) : StrCat(folder, name);
+      if (void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
     }
     StrAppend(&tried, tried.empty() ? "" : " or ", name);
   }
@@ -107,29 +111,40 @@ absl::StatusOr<const CudnnApi*> LoadCudnn() {
   return api;
 }
 
+bool IsFatal(CUresult result) {
+  // After these every call in the context fails, whatever it is.
+  constexpr CUresult kFatal[] = {
+      CUDA_ERROR_DEINITIALIZED,
+      CUDA_ERROR_NO_DEVICE,
+      CUDA_ERROR_DEVICE_UNAVAILABLE,
+      CUDA_ERROR_CONTEXT_IS_DESTROYED,
+      CUDA_ERROR_ECC_UNCORRECTABLE,
+      CUDA_ERROR_NVLINK_UNCORRECTABLE,
+      CUDA_ERROR_CONTAINED,
+      CUDA_ERROR_ILLEGAL_ADDRESS,
+      CUDA_ERROR_LAUNCH_FAILED,
+      CUDA_ERROR_LAUNCH_TIMEOUT,
+      CUDA_ERROR_ASSERT,
+      CUDA_ERROR_HARDWARE_STACK_ERROR,
+      CUDA_ERROR_ILLEGAL_INSTRUCTION,
+      CUDA_ERROR_MISALIGNED_ADDRESS,
+      CUDA_ERROR_INVALID_ADDRESS_SPACE,
+      CUDA_ERROR_INVALID_PC,
+      CUDA_ERROR_TENSOR_MEMORY_LEAK,
+      CUDA_ERROR_EXTERNAL_DEVICE,
+      CUDA_ERROR_UNKNOWN,
+  };
+  return std::ranges::find(kFatal, result) != std::end(kFatal);
+}
+
 absl::Status CudaStatus(CUresult result, const char* call) {
   if (result == CUDA_SUCCESS) return absl::OkStatus();
   const char* name = nullptr;
   if (auto api = LoadCuda(); api.ok()) (*api)->cuGetErrorName(result, &name);
-  const std::string text = StrCat(call, ": ", name == nullptr ? "unknown error" : name);
-  switch (result) {
-    case CUDA_ERROR_OUT_OF_MEMORY:
-      return absl::ResourceExhaustedError(text);
-    case CUDA_ERROR_NO_DEVICE:
-    case CUDA_ERROR_DEVICE_UNAVAILABLE:
-    case CUDA_ERROR_ECC_UNCORRECTABLE:
-    case CUDA_ERROR_ILLEGAL_ADDRESS:
-    case CUDA_ERROR_LAUNCH_FAILED:
-    case CUDA_ERROR_LAUNCH_TIMEOUT:
-    case CUDA_ERROR_HARDWARE_STACK_ERROR:
-    case CUDA_ERROR_ILLEGAL_INSTRUCTION:
-    case CUDA_ERROR_MISALIGNED_ADDRESS:
-    case CUDA_ERROR_INVALID_ADDRESS_SPACE:
-    case CUDA_ERROR_INVALID_PC:
-      return absl::UnavailableError(text);
-    default:
-      return absl::InternalError(text);
-  }
+  const std::string text =
+      name == nullptr ? StrCat(call, ": error ", int{result}) : StrCat(call, ": ", name);
+  if (result == CUDA_ERROR_OUT_OF_MEMORY) return absl::ResourceExhaustedError(text);
+  return IsFatal(result) ? absl::UnavailableError(text) : absl::InternalError(text);
 }
 
 absl::Status NvrtcStatus(nvrtcResult result, const char* call) {

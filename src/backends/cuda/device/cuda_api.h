@@ -21,7 +21,7 @@
   X(cuGetErrorName)                                                                                \
   X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                        \
       X(cuDeviceGetAttribute) X(cuDeviceGetUuid) X(cuDeviceTotalMem) X(cuDevicePrimaryCtxRetain)   \
-          X(cuDevicePrimaryCtxRelease) X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)   \
+          X(cuDevicePrimaryCtxRelease) X(cuDevicePrimaryCtxReset) X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)   \
               X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost)        \
                   X(cuMemHostGetDevicePointer) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(        \
                       cuMemcpyDtoDAsync) X(cuMemcpyAsync) X(cuMemcpyPeerAsync) X(cuMemsetD8Async)  \
@@ -56,7 +56,8 @@
       X(cublasLtMatmulDescDestroy) X(cublasLtMatmulDescSetAttribute) X(cublasLtMatrixLayoutCreate) \
           X(cublasLtMatrixLayoutDestroy) X(cublasLtMatrixLayoutSetAttribute)                       \
               X(cublasLtMatmulPreferenceCreate) X(cublasLtMatmulPreferenceDestroy)                 \
-                  X(cublasLtMatmulPreferenceSetAttribute) X(cublasLtMatmulAlgoGetHeuristic)
+                  X(cublasLtMatmulPreferenceSetAttribute) X(cublasLtMatmulAlgoGetHeuristic)        \
+                  X(cublasLtMatmulAlgoCheck)
 
 #define NEREID_CUDNN_FUNCTIONS(X)                                                              \
   X(cudnnCreate)                                                                               \
@@ -85,7 +86,8 @@ struct CudnnApi {
 #undef NEREID_DECLARE_MEMBER
 
 // Each opens its library on the first call and keeps it open; later calls return the same table or
-// the same error. LD_LIBRARY_PATH and the system's folders are searched before /usr/local/cuda.
+// the same error. LD_LIBRARY_PATH and the system's folders are searched before /usr/local/cuda, or
+// the folder that memory/gpu_library.h names.
 // UNAVAILABLE when the library is not there or lacks a function. Any thread.
 //
 // LoadCuda() also initialises the driver: UNAVAILABLE "no CUDA device" when there is no GPU.
@@ -97,6 +99,8 @@ absl::StatusOr<const CudnnApi*> LoadCudnn();
 // OK, or an error that names the call and the library's code: RESOURCE_EXHAUSTED when memory is
 // out, UNAVAILABLE when the device is gone or has failed for good, else INTERNAL.
 absl::Status CudaStatus(CUresult result, const char* call);
+// Whether the context in which it was returned cannot be used any more.
+bool IsFatal(CUresult result);
 absl::Status NvrtcStatus(nvrtcResult result, const char* call);
 absl::Status CublasLtStatus(cublasStatus_t result, const char* call);
 absl::Status CudnnStatus(cudnnStatus_t result, const char* call);

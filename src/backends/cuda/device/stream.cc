@@ -45,8 +45,8 @@ absl::Status Stream::CopyToHost(void* to, DevicePointer from, size_t bytes) cons
 
 absl::Status Stream::CopyOnDevice(DevicePointer to, DevicePointer from, size_t bytes) const {
   if (bytes == 0) return absl::OkStatus();
-  return CudaStatus(context_->api().cuMemcpyDtoDAsync(to, from, bytes, stream_),
-                    "cuMemcpyDtoDAsync");
+  // Addresses are unique in the process: the driver sees by itself which GPUs they are on.
+  return CudaStatus(context_->api().cuMemcpyAsync(to, from, bytes, stream_), "cuMemcpyAsync");
 }
 
 absl::Status Stream::Fill(DevicePointer to, uint8_t value, size_t bytes) const {

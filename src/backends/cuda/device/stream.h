@@ -27,6 +27,7 @@ class Stream {
   // Asynchronous; host memory must stay valid until the work is done (and be pinned to overlap).
   absl::Status CopyToDevice(DevicePointer to, const void* from, size_t bytes) const;
   absl::Status CopyToHost(void* to, DevicePointer from, size_t bytes) const;
+  // Between addresses on any GPUs.
   absl::Status CopyOnDevice(DevicePointer to, DevicePointer from, size_t bytes) const;
   absl::Status Fill(DevicePointer to, uint8_t value, size_t bytes) const;
 

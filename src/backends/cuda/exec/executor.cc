@@ -22,6 +22,7 @@ Executor::~Executor() { static_cast<void>(stream_->Synchronize()); }
 
 absl::Status Executor::Bind(std::shared_ptr<const Program> program) {
   if (bound_ != nullptr && bound_->program == program) return absl::OkStatus();
+  bound_ = nullptr;
   NEREID_RETURN_IF_ERROR(Grow(program->bytes()));
   const auto found =
       std::ranges::find(bindings_, program, [](const Binding& b) { return b.program; });
@@ -49,16 +50,28 @@ absl::Status Executor::Grow(const PlanBytes& bytes) {
   }
   NEREID_RETURN_IF_ERROR(stream_->Synchronize());
   for (Binding& binding : bindings_) binding.graph.reset();
-  if (bytes.arena > arena_.size()) {
-    arena_ = DeviceMemory();
-    NEREID_ASSIGN_OR_RETURN(arena_, DeviceMemory::Allocate(context_, bytes.arena));
-  }
-  if (bytes.workspace > workspace_.size()) {
-    workspace_ = DeviceMemory();
-    NEREID_ASSIGN_OR_RETURN(workspace_, DeviceMemory::Allocate(context_, bytes.workspace));
-  }
+  const absl::Status grown = [&] {
+    NEREID_RETURN_IF_ERROR(GrowTo(bytes.arena, arena_));
+    return GrowTo(bytes.workspace, workspace_);
+  }();
   for (Binding& binding : bindings_) Resolve(binding);
+  return grown;
+}
+
+// The old block goes first, so that both need not fit; without a new one there is none.
+absl::Status Executor::GrowTo(size_t byte_size, DeviceMemory& memory) {
+  if (byte_size <= memory.size()) return absl::OkStatus();
+  memory = DeviceMemory();
+  NEREID_ASSIGN_OR_RETURN(memory, DeviceMemory::Allocate(context_, byte_size));
   return absl::OkStatus();
+}
+
+size_t Executor::memory_bytes() const {
+  size_t bytes = arena_.size() + workspace_.size();
+  for (const Binding& binding : bindings_) {
+    if (binding.graph != nullptr) bytes += binding.graph->byte_size();
+  }
+  return bytes;
 }
 
 void Executor::Resolve(Binding& binding) const {

@@ -45,6 +45,8 @@ class Executor {
 
   bool has_graph() const { return bound_ != nullptr && bound_->graph != nullptr; }
   size_t arena_bytes() const { return arena_.size() + workspace_.size(); }
+  // The same, and that of the graphs.
+  size_t memory_bytes() const;
 
  private:
   // A program with its addresses in this executor's arena.
@@ -62,6 +64,7 @@ class Executor {
 
   DevicePointer At(const Address& address) const { return address.In(arena_.address()); }
   absl::Status Grow(const PlanBytes& bytes);
+  absl::Status GrowTo(size_t byte_size, DeviceMemory& memory);
   void Resolve(Binding& binding) const;
   absl::Status RunStep(const Binding& binding, size_t i);
   absl::Status RunOnHost(const Binding& binding, size_t i);

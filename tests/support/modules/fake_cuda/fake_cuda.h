@@ -1,0 +1,75 @@
+#pragma once
+
+#include <dlfcn.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+// A stand-in for the CUDA driver, and for NVRTC, so that what is built on them is tested without a
+// GPU. Memory of the "GPUs" is host memory, copies are made at once, kernels do nothing (and are
+// not compiled), graphs are counted. Everything that is made is counted until it is destroyed;
+// misuse (an address that is not in a live block, a handle that is not live, a call without a
+// context) is counted and answered with an error. Any call can be made to fail; after an error that
+// is fatal every call in the context fails until it is reset.
+//
+// The environment sets up what a server process sees:
+//   NEREID_FAKE_CUDA_DEVICES   number of GPUs, 2
+//   NEREID_FAKE_CUDA_MEMORY    bytes of each, 1 GiB
+//   NEREID_FAKE_CUDA_FAIL      <function>:<code>[:<calls that work before>], as fail() below
+namespace nereid::testing {
+
+struct FakeCudaState {
+  static constexpr int kMaxDevices = 8;
+  uint64_t device_bytes[kMaxDevices];  // allocated now
+  uint64_t peak_bytes[kMaxDevices];    // greatest since the start
+  uint64_t pinned_bytes;
+  int64_t contexts;  // references to primary contexts
+  int64_t streams, events, graphs, modules;
+  int64_t misuses;
+  int64_t resets;
+};
+
+// The functions of the library that tests call; it is opened from the folder that
+// NEREID_CUDA_FOLDER names, as the server does.
+class FakeCuda {
+ public:
+  FakeCuda() : library_(dlopen((Folder() + "/libcuda.so.1").c_str(), RTLD_NOW | RTLD_LOCAL)) {
+    Find("fake_cuda_state", &state_);
+    Find("fake_cuda_fail", &fail_);
+    Find("fake_cuda_calls", &calls_);
+    Find("fake_cuda_set_memory", &set_memory_);
+  }
+  static std::string Folder() {
+    const char* folder = getenv("NEREID_CUDA_FOLDER");
+    return folder == nullptr ? "" : folder;
+  }
+
+  bool ok() const { return library_ != nullptr && set_memory_ != nullptr; }
+  FakeCudaState state() const {
+    FakeCudaState state{};
+    state_(&state);
+    return state;
+  }
+  // The next `times` calls of `function` (the driver's name, without "_v2") fail with `result`,
+  // after `skip` that work. 0 times: no more failures.
+  void Fail(const char* function, int result, int times = 1, int skip = 0) const {
+    fail_(function, result, times, skip);
+  }
+  // Calls of `function` so far.
+  int64_t Calls(const char* function) const { return calls_(function); }
+  void SetMemory(uint64_t bytes) const { set_memory_(bytes); }  // of each device
+
+ private:
+  template <typename F>
+  void Find(const char* name, F* function) {
+    if (library_ != nullptr) *function = reinterpret_cast<F>(dlsym(library_, name));
+  }
+  void* const library_;
+  void (*state_)(FakeCudaState*) = nullptr;
+  void (*fail_)(const char*, int, int, int) = nullptr;
+  int64_t (*calls_)(const char*) = nullptr;
+  void (*set_memory_)(uint64_t) = nullptr;
+};
+
+}  // namespace nereid::testing
