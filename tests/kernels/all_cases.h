@@ -4,6 +4,7 @@
 #include "tests/kernels/move_cases.h"
 #include "tests/kernels/order_cases.h"
 #include "tests/kernels/pointwise_cases.h"
+#include "tests/kernels/recurrent_cases.h"
 #include "tests/kernels/row_cases.h"
 #include "tests/kernels/sequence_cases.h"
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "kernels/attention/attention.h"
-#include "kernels/recurrent/recurrent.h"
 #include "tests/kernels/kernel_case.h"
 
 namespace nereid::engine {
@@ -117,103 +116,20 @@ inline void AddAttentionCases(KernelCases* cases) {
     large.queries = large.keys = 197;
     large.scale = 0.125f;
     AddAttentionCase(cases, large, false);
-  }
-}
-
-inline double LogisticOf(double x) { return 1 / (1 + std::exp(-x)); }
-
-inline void AddRecurrentCase(KernelCases* cases, const RecurrentSpec& spec, bool peephole) {
-  const bool lstm = spec.cell == RecurrentCell::kLstm;
-  KernelCase c;
-  c.op = "recurrent";
-  c.name = StrCat(lstm ? "LSTM " : "GRU ", spec.steps, "×", spec.batch, "×", spec.hidden,
-                  spec.reverse ? " reverse" : "", spec.linear_before_reset ? " linear" : "",
-                  peephole ? " peephole " : " ", NameOf(spec.type));
-  c.make = [=](Toolbox& toolbox) { return MakeRecurrent(toolbox, spec); };
-  c.data = [=] {
-    const int64_t n = spec.hidden, gates = lstm ? 4 : 3;
-    CaseData data;
-    CaseTensor lengths{DataType::kInt32, {}};
-    for (int64_t b = 0; b < spec.batch; ++b)
-      lengths.values.push_back(double(std::max<int64_t>(spec.steps - b % 3, 1)));
-    data.inputs = {Random(spec.type, spec.steps * spec.batch * gates * n),
-                   Random(spec.type, gates * n * n, -0.2, 0.2, 2),
-                   lstm ? CaseTensor{} : Random(spec.type, n, -1, 1, 3),
-                   Random(spec.type, spec.batch * n, -1, 1, 4),
-                   lstm ? Random(spec.type, spec.batch * n, -1, 1, 5) : CaseTensor{},
-                   lengths,
-                   peephole ? Random(spec.type, 3 * n, -1, 1, 6) : CaseTensor{}};
-    data.outputs = {Expected(spec.type, spec.steps * spec.batch * n),
-                    Expected(spec.type, spec.batch * n)};
-    if (lstm) data.outputs.push_back(Expected(spec.type, spec.batch * n));
-    const auto& in = data.inputs;
-    for (int64_t b = 0; b < spec.batch; ++b) {
-      std::vector<double> h(in[3].values.begin() + b * n, in[3].values.begin() + (b + 1) * n),
-          cell(static_cast<size_t>(n), 0);
-      if (lstm) cell.assign(in[4].values.begin() + b * n, in[4].values.begin() + (b + 1) * n);
-      const auto length = static_cast<int64_t>(lengths.values[static_cast<size_t>(b)]);
-      for (int64_t s = 0; s < length; ++s) {
-        const int64_t step = spec.reverse ? length - 1 - s : s;
-        const auto x = [&](int64_t gate, int64_t i) {
-          return in[0]
-              .values[static_cast<size_t>(((step * spec.batch + b) * gates + gate) * n + i)];
-        };
-        const auto product = [&](int64_t gate, int64_t i, const std::vector<double>& state) {
-          double sum = 0;
-          for (int64_t j = 0; j < n; ++j)
-            sum += in[1].values[static_cast<size_t>((gate * n + i) * n + j)] *
-                   state[static_cast<size_t>(j)];
-          return sum;
-        };
-        std::vector<double> next(h.size()), reset(h.size());
-        for (int64_t i = 0; !lstm && i < n; ++i) {
-          reset[static_cast<size_t>(i)] =
-              LogisticOf(x(1, i) + product(1, i, h)) * h[static_cast<size_t>(i)];
-        }
-        for (int64_t i = 0; i < n; ++i) {
-          const auto at = static_cast<size_t>(i), wide = static_cast<size_t>(n);
-          if (lstm) {
-            const auto& p = in[6].values;
-            const double old = cell[at];
-            const double gi = LogisticOf(x(0, i) + product(0, i, h) + (peephole ? p[at] * old : 0));
-            const double gf =
-                LogisticOf(x(2, i) + product(2, i, h) + (peephole ? p[2 * wide + at] * old : 0));
-            cell[at] = gf * old + gi * std::tanh(x(3, i) + product(3, i, h));
-            next[at] =
-                LogisticOf(x(1, i) + product(1, i, h) + (peephole ? p[wide + at] * cell[at] : 0)) *
-                std::tanh(cell[at]);
-          } else {
-            const double z = LogisticOf(x(0, i) + product(0, i, h)),
-                         r = LogisticOf(x(1, i) + product(1, i, h));
-            const double bias = in[2].values[at];
-            const double candidate =
-                std::tanh(x(2, i) + (spec.linear_before_reset ? r * (product(2, i, h) + bias)
-                                                              : product(2, i, reset) + bias));
-            next[at] = (1 - z) * candidate + z * h[at];
-          }
-        }
-        h = next;
-        for (int64_t i = 0; i < n; ++i)
-          data.outputs[0].values[static_cast<size_t>((step * spec.batch + b) * n + i)] =
-              h[static_cast<size_t>(i)];
-      }
-      std::copy(h.begin(), h.end(), data.outputs[1].values.begin() + b * n);
-      if (lstm) std::copy(cell.begin(), cell.end(), data.outputs[2].values.begin() + b * n);
-    }
-    return data;
-  };
-  cases->push_back(std::move(c));
-}
-
-inline void AddRecurrentCases(KernelCases* cases) {
-  for (const DataType type : kFloatTypes) {
-    for (const bool reverse : {false, true}) {
-      AddRecurrentCase(cases, {RecurrentCell::kLstm, type, 7, 5, 48, reverse}, false);
-      AddRecurrentCase(cases, {RecurrentCell::kLstm, type, 4, 3, 20, reverse}, true);
-      AddRecurrentCase(cases, {RecurrentCell::kGru, type, 7, 5, 48, reverse, false}, false);
-      AddRecurrentCase(cases, {RecurrentCell::kGru, type, 7, 5, 48, reverse, true}, false);
-    }
-    AddRecurrentCase(cases, {RecurrentCell::kLstm, type, 40, 4, 256}, false);
+    large.queries = large.keys = 128;
+    large.has_mask = true;
+    AddAttentionCase(cases, large, false);
+    AttentionSpec wide;  // values wider than keys; more queries than keys they may see
+    wide.type = type;
+    wide.batch = 2;
+    wide.heads = 3;
+    wide.queries = 150;
+    wide.keys = 70;
+    wide.head_dim = 48;
+    wide.value_dim = 96;
+    AddAttentionCase(cases, wide, false);
+    wide.causal = true;
+    AddAttentionCase(cases, wide, false);
   }
 }
 

@@ -60,6 +60,13 @@ std::string Text(const ConcatSpec& s) { return StrCat(s.shapes.size(), " along "
 std::string Text(const GatherSpec& s) {
   return StrCat(s.outer, "x", s.n, "x", s.inner, " of ", s.count);
 }
+std::string Text(const RecurrentSpec& s) {
+  constexpr std::string_view kCells[] = {"LSTM", "GRU", "RNN"};
+  return StrCat(kCells[static_cast<size_t>(s.cell)], " ", s.steps, "x", s.batch, "x", s.hidden,
+                s.directions == 2 ? " both ways"
+                : s.reverse       ? " reverse"
+                                  : "");
+}
 template <typename Other>
 std::string Text(const Other&) {
   return "";
@@ -71,7 +78,7 @@ constexpr std::string_view kKinds[] = {
     "group norm",  "softmax",   "reduce",  "argreduce", "pool",      "globalpool", "resize",
     "transpose",   "layout",    "copy",    "concat",    "tile",      "pad",        "gather",
     "gather",      "gather",    "scatter", "scatter",   "one hot",   "range",      "fill",
-    "cumsum",      "topk",      "trilu",   "host"};
+    "cumsum",      "topk",      "trilu",   "recurrent", "host"};
 static_assert(std::size(kKinds) == std::variant_size_v<OpSpec>);
 
 }  // namespace

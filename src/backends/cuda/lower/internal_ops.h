@@ -21,4 +21,9 @@ inline constexpr char kDepthwise[] = "Depthwise";
 //   sum itself as second output.
 inline constexpr char kAddNorm[] = "AddNorm";
 
+// Recurrent (gates, r, hidden bias?, h?, c?, lengths?, peepholes?) → y?, last h?, last c?
+//   LSTM, GRU or RNN (attribute cell) after the product of its inputs with W of all directions; the
+//   other attributes are the operator's. The hidden bias is GRU's Rb for h, [directions, hidden].
+inline constexpr char kRecurrent[] = "Recurrent";
+
 }  // namespace nereid::engine

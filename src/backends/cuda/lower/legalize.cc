@@ -10,6 +10,7 @@
 #include "backends/cuda/ir/nereid_ops.h"
 #include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/lower/internal_ops.h"
+#include "backends/cuda/lower/legalize_rules.h"
 #include "common/strings.h"
 
 namespace nereid::engine {
@@ -359,7 +360,7 @@ bool MergeProducts(Graph& graph, ConstantPool& pool) {
   return editor.Finish();
 }
 
-constexpr Rule kRules[] = {LowerBatchNorm, SplitTransposedBias, LowerMatMul,
+constexpr Rule kRules[] = {LowerBatchNorm, SplitTransposedBias, SplitRecurrent, LowerMatMul,
                            LowerGemm,      SplitGemm,           LowerDepthwise};
 constexpr Rule kFusions[] = {FuseAdd, FuseActivation, FuseDepthwiseActivation};
 constexpr Rule kLateFusions[] = {FuseAdd, FuseAddNorm};

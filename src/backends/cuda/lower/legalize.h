@@ -28,7 +28,8 @@ class ConstantPool {
 //   several of them on one input with weights → one, and a Split;
 //   Conv with one filter a channel → nereid.Depthwise, with the activation that follows;
 //   Add, LayerNormalization → nereid.AddNorm;
-//   BatchNormalization → Mul and Add; a bias of ConvTranspose → Add.
+//   BatchNormalization → Mul and Add; a bias of ConvTranspose → Add;
+//   LSTM, GRU, RNN → nereid.Gemm of all steps at once, and nereid.Recurrent.
 absl::Status Legalize(Graph& graph, const PrecisionOptions& precision, ConstantPool& pool);
 
 }  // namespace nereid::engine

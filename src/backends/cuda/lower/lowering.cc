@@ -12,9 +12,9 @@
 namespace nereid::engine {
 namespace {
 
-constexpr absl::Span<const LowerRow> (*kFamilies[])() = {AttentionRows, ConvRows,   GatherRows,
-                                                         GemmRows,      MoveRows,   NormRows,
-                                                         PoolRows,      ReduceRows, ViewRows};
+constexpr absl::Span<const LowerRow> (*kFamilies[])() = {
+    AttentionRows, ConvRows, GatherRows,    GemmRows,   MoveRows,
+    NormRows,      PoolRows, RecurrentRows, ReduceRows, ViewRows};
 
 LowerFunction FindRow(const Node& node) {
   const std::string name = node.domain.empty() ? node.op : StrCat(node.domain, ".", node.op);

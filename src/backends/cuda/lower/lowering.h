@@ -118,6 +118,7 @@ absl::Span<const LowerRow> GemmRows();
 absl::Span<const LowerRow> MoveRows();
 absl::Span<const LowerRow> NormRows();
 absl::Span<const LowerRow> PoolRows();
+absl::Span<const LowerRow> RecurrentRows();
 absl::Span<const LowerRow> ReduceRows();
 absl::Span<const LowerRow> ViewRows();
 

@@ -38,6 +38,7 @@ Made Make(Toolbox& t, const FillSpec& s) { return MakeFill(t, s.type, s.count, s
 Made Make(Toolbox& t, const CumSumSpec& s) { return MakeCumSum(t, s); }
 Made Make(Toolbox& t, const TopKSpec& s) { return MakeTopK(t, s); }
 Made Make(Toolbox& t, const TriluSpec& s) { return MakeTrilu(t, s); }
+Made Make(Toolbox& t, const RecurrentSpec& s) { return MakeRecurrent(t, s); }
 Made Make(Toolbox&, const HostSpec&) {
   return absl::InternalError("a host step has no device work");
 }

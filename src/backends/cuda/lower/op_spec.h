@@ -23,6 +23,7 @@
 #include "kernels/pad/pad.h"
 #include "kernels/pool/pool.h"
 #include "kernels/range/range.h"
+#include "kernels/recurrent/recurrent.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
 #include "kernels/scatter/scatter.h"
@@ -69,7 +70,7 @@ using OpSpec =
                  GlobalPoolSpec, ResizeSpec, TransposeSpec, LayoutSpec, StridedCopySpec, ConcatSpec,
                  TileSpec, PadSpec, GatherSpec, GatherElementsSpec, GatherNdSpec, ScatterNdSpec,
                  ScatterElementsSpec, OneHotSpec, RangeSpec, FillSpec, CumSumSpec, TopKSpec,
-                 TriluSpec, HostSpec>;
+                 TriluSpec, RecurrentSpec, HostSpec>;
 
 // "convolution", "gemm", …: the kind of work, for listings.
 std::string_view KindOf(const OpSpec& spec);
