@@ -11,10 +11,14 @@ namespace {
 // calls nobody.
 constexpr std::chrono::milliseconds kCancellationInterval{500};
 
+// An alarm looks through the whole queue, and not more often than this.
+constexpr std::chrono::milliseconds kSweepInterval{1};
+
 }  // namespace
 
 DynamicBatcher::DynamicBatcher(const ModelConfig& config, const BatchingOptions& options,
-                               ModelStatistics* statistics, int slots, const TimeSource& clock)
+                               ModelStatistics* statistics, int slots, const TimeSource& clock,
+                               AlarmClock* alarm_clock)
     : policy_(BatchPolicy::From(options)),
       compatibility_(config),
       ordered_delivery_(options.preserve_ordering ? std::make_shared<OrderedDelivery>() : nullptr),
@@ -22,9 +26,13 @@ DynamicBatcher::DynamicBatcher(const ModelConfig& config, const BatchingOptions&
       clock_(clock),
       gate_(std::make_shared<WorkerGate>(slots)),
       queue_(options),
-      watch_{.former = BatchFormer(&policy_), .wait_until = {}} {}
+      watch_{.former = BatchFormer(&policy_), .wait_until = {}},
+      sweep_alarm_(alarm_clock == nullptr ? nullptr
+                                          : std::make_unique<AlarmClock::Alarm>(
+                                                alarm_clock, [this] { SweepQueue(); })) {}
 
 DynamicBatcher::~DynamicBatcher() {
+  sweep_alarm_.reset();
   RefusedRequests refused;
   queue_.RefuseAll(Refusal::kClosed, refused);
   Answer(refused);
@@ -38,10 +46,13 @@ void DynamicBatcher::Enqueue(std::unique_ptr<InferRequest> request) {
   std::optional<Refusal> refusal = FindRefusal(*request, now);
   RefusedRequests refused;
   bool wants_worker = false;
+  TimePoint next_sweep = TimePoint::max();
   if (!refusal) {
     WorkerGate::Lock lock = gate_->Acquire();
     refusal = Push(request, now, refused, wants_worker);
+    next_sweep = NextSweep(now);
   }
+  if (sweep_alarm_ != nullptr) sweep_alarm_->SetNoLaterThan(next_sweep);
   if (wants_worker) DeferredWakeups::WakeLater(gate_);
   if (!refused.empty()) Answer(refused);
   if (refusal) RefuseAtDoor(*request, *refusal);
@@ -95,6 +106,7 @@ std::optional<Batch> DynamicBatcher::NextBatch(int slot, TimePoint deadline) {
       look = LookOrSleep(lock, slot, deadline, refused);
     }
     if (look.wants_worker) DeferredWakeups::WakeLater(gate_);
+    if (sweep_alarm_ != nullptr) sweep_alarm_->SetNoLaterThan(look.next_sweep);
     if (!refused.empty()) Answer(refused);
     if (!look.batch.empty()) {
       statistics_->AddPending(-static_cast<int64_t>(look.batch.size()));
@@ -123,6 +135,7 @@ DynamicBatcher::Look DynamicBatcher::LookOrSleep(WorkerGate::Lock& lock, int slo
     if (decision.take > 0 || !refused.empty()) watch_.is_valid = false;
     // Somebody must watch over what stays behind.
     look.wants_worker = leaves && !queue_.empty() && !watch_.is_valid && gate_->WantWorker();
+    if (leaves) look.next_sweep = NextSweep(now);
     return look;
   }
 }
@@ -161,6 +174,26 @@ bool DynamicBatcher::Drained() const {
 int64_t DynamicBatcher::QueueLength() const {
   WorkerGate::Lock lock = gate_->Acquire();
   return static_cast<int64_t>(queue_.size());
+}
+
+TimePoint DynamicBatcher::NextSweep(TimePoint now) const {
+  if (queue_.empty()) return TimePoint::max();
+  return std::min(queue_.next_due(), now + kCancellationInterval);
+}
+
+void DynamicBatcher::SweepQueue() {
+  const TimePoint now = clock_.Now();
+  RefusedRequests refused;
+  TimePoint next_sweep;
+  {
+    WorkerGate::Lock lock = gate_->Acquire();
+    // An instance that watches sees to it itself, and sets the alarm when it leaves.
+    if (watch_.is_valid) return;
+    queue_.Sweep(now, refused);
+    next_sweep = std::max(NextSweep(now), now + kSweepInterval);
+  }
+  if (!refused.empty()) Answer(refused);
+  sweep_alarm_->SetNoLaterThan(next_sweep);
 }
 
 void DynamicBatcher::Answer(RefusedRequests& refused) {

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "config/batching_options.h"
 #include "infer/model_statistics.h"
+#include "sched/alarm_clock.h"
 #include "sched/batch_compatibility.h"
 #include "sched/batch_policy.h"
 #include "sched/ordered_delivery.h"
@@ -21,12 +22,17 @@ namespace nereid {
 // An idle instance that finds too little waits for more. One of those that wait watches the clock,
 // and whoever brings a request looks only at what that request changes: the watcher is woken when
 // the batch can leave, not at every arrival.
+//
+// While every instance executes, an alarm answers those that wait in vain: expired ones when they
+// expire, cancelled ones soon after.
 class DynamicBatcher : public Scheduler {
  public:
   // `config`, `statistics` and `clock` outlive the scheduler. NextBatch() is called with slots in
-  // [0, slots).
+  // [0, slots). `alarm_clock` goes with the real clock and outlives the scheduler; without it the
+  // cancelled and the expired are answered when an instance or an arrival finds them.
   DynamicBatcher(const ModelConfig& config, const BatchingOptions& options,
-                 ModelStatistics* statistics, int slots, const TimeSource& clock);
+                 ModelStatistics* statistics, int slots, const TimeSource& clock,
+                 AlarmClock* alarm_clock = nullptr);
   ~DynamicBatcher() override;
 
   void Enqueue(std::unique_ptr<InferRequest> request) override;
@@ -48,6 +54,7 @@ class DynamicBatcher : public Scheduler {
     Batch batch;           // empty: none is due
     bool is_over = false;  // the caller gets nothing any more
     bool wants_worker = false;
+    TimePoint next_sweep = TimePoint::max();
   };
 
   // Methods below are called with the gate's lock held.
@@ -64,8 +71,12 @@ class DynamicBatcher : public Scheduler {
                               const Watch& watch);
   bool Offer(Watch& watch, const InferRequest& request, TimePoint enqueued, TimePoint due);
 
+  // When waiting requests have to be looked at if no instance does.
+  TimePoint NextSweep(TimePoint now) const;
+
   // Outside the lock.
   void Answer(RefusedRequests& refused);
+  void SweepQueue();
 
   const BatchPolicy policy_;
   const BatchCompatibility compatibility_;
@@ -77,6 +88,7 @@ class DynamicBatcher : public Scheduler {
   PriorityQueue queue_;
   Watch watch_;
   bool is_closed_ = false;
+  std::unique_ptr<AlarmClock::Alarm> sweep_alarm_;  // constant; nullptr: without alarm clock
 };
 
 }  // namespace nereid

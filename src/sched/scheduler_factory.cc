@@ -2,6 +2,7 @@
 
 #include "common/strings.h"
 #include "config/batching_options.h"
+#include "sched/alarm_clock.h"
 #include "sched/direct_scheduler.h"
 #include "sched/dynamic_batcher.h"
 
@@ -15,7 +16,9 @@ absl::StatusOr<std::unique_ptr<Scheduler>> MakeScheduler(const ModelConfig& conf
     case SchedulingKind::kDirect:
       return std::make_unique<DirectScheduler>(statistics, slots, clock);
     case SchedulingKind::kDynamic:
-      return std::make_unique<DynamicBatcher>(config, options, statistics, slots, clock);
+      return std::make_unique<DynamicBatcher>(
+          config, options, statistics, slots, clock,
+          &clock == &TimeSource::Real() ? &AlarmClock::Shared() : nullptr);
     case SchedulingKind::kSequence:
     case SchedulingKind::kEnsemble:
       break;

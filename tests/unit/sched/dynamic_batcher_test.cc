@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 #include <vector>
 
@@ -204,6 +205,69 @@ TEST_F(DynamicBatcherTest, PreservesTheOrderOfArrivalWhenAsked) {
   first->request(0).Respond({});
   EXPECT_EQ(a->finals(), 1);
   EXPECT_EQ(b->finals(), 1);
+}
+
+// Every instance executes: nobody asks for a batch.
+class BusyDynamicBatcherTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<DynamicBatcher> Make(const BatchingOptions& options) {
+    return std::make_unique<DynamicBatcher>(*config_, options, &statistics_, 1, TimeSource::Real(),
+                                            &alarm_clock_);
+  }
+
+  AlarmClock alarm_clock_;
+  ModelStatistics statistics_;
+  const std::shared_ptr<const ModelConfig> config_ = testing::FixedShapeModel();
+};
+
+TEST_F(BusyDynamicBatcherTest, AnswersTheExpiredWhenTheyExpire) {
+  BatchingOptions options = DynamicOptions(8);
+  options.default_queue_policy.default_timeout = std::chrono::hours(1);
+  options.default_queue_policy.allow_timeout_override = true;
+  const auto batcher = Make(options);
+  std::promise<void> answered;
+  TestRequest expires =
+      MakeRequest({.id = "a", .timeout = milliseconds(5)}, [&] { answered.set_value(); });
+  TestRequest stays = MakeRequest({.id = "b"});
+  const TimePoint began = Clock::now();
+  batcher->Enqueue(std::move(stays.request));
+  batcher->Enqueue(std::move(expires.request));
+  ASSERT_EQ(answered.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_GE(Clock::now() - began, milliseconds(5));
+  EXPECT_EQ(expires.record->status(), absl::UnavailableError("Request timeout expired"));
+  EXPECT_EQ(batcher->QueueLength(), 1);
+  EXPECT_EQ(stays.record->finals(), 0);
+}
+
+TEST_F(BusyDynamicBatcherTest, AnswersTheCancelled) {
+  const auto batcher = Make(DynamicOptions(8));
+  std::promise<void> answered;
+  TestRequest cancelled = MakeRequest({.id = "a"}, [&] { answered.set_value(); });
+  TestRequest stays = MakeRequest({.id = "b"});
+  batcher->Enqueue(std::move(cancelled.request));
+  batcher->Enqueue(std::move(stays.request));
+  cancelled.record->Cancel();
+  ASSERT_EQ(answered.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(cancelled.record->status().code(), absl::StatusCode::kCancelled);
+  const std::optional<Batch> batch = batcher->NextBatch(0, TimePoint());
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_EQ(batch->size(), 1u);
+  EXPECT_EQ(batch->request(0).id, "b");
+}
+
+TEST_F(BusyDynamicBatcherTest, WhatABatchLeavesBehindExpiresToo) {
+  BatchingOptions options = DynamicOptions(1);
+  options.default_queue_policy.default_timeout = milliseconds(20);
+  const auto batcher = Make(options);
+  std::promise<void> answered;
+  TestRequest taken = MakeRequest({.id = "a"});
+  TestRequest left = MakeRequest({.id = "b"}, [&] { answered.set_value(); });
+  batcher->Enqueue(std::move(taken.request));
+  batcher->Enqueue(std::move(left.request));
+  const std::optional<Batch> batch = batcher->NextBatch(0, TimePoint());
+  ASSERT_EQ(answered.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(left.record->status(), absl::UnavailableError("Request timeout expired"));
+  EXPECT_EQ(batcher->QueueLength(), 0);
 }
 
 }  // namespace
