@@ -10,6 +10,7 @@ namespace nereid::engine {
 namespace {
 
 constexpr int64_t kMaxDim = 128;
+constexpr int64_t kKeysOfTile = 64;
 
 constexpr char kCommonText[] = R"cuda(
 struct Strides { s64 batch, head, row; };
@@ -19,146 +20,245 @@ struct Parameters {
   Strides q, k, v, y;
   s64 mask[4];
 };
-// The addend of score (row, column), or −∞ where the key must not be seen.
-DEVICE float Addend(const M* mask, const Parameters& p, s64 mask_base, s32 row, s32 column) {
-  if (column >= p.keys || (CAUSAL && column > row + p.keys - p.queries)) return -kInfinity;
-  if (!MASK || row >= p.queries) return 0.0f;
-  const auto m = Widen(mask[mask_base + row * p.mask[2] + column * p.mask[3]]);
-  return MASK_BOOL ? (m != 0 ? 0.0f : -kInfinity) : (float)m;
-}
 )cuda";
 
-// Tensor cores: 4 warps of 16 queries; keys and values go through shared memory 64 at a time;
-// scores and the result stay in registers. Lane layout of mma.m16n8k16: g = lane / 4 is a row (and
-// g + 8), t = lane % 4 a pair of columns.
+// Tensor cores: a warp has 16 queries; the keys and values of the next 64 keys travel to shared
+// memory while those of the last 64 are worked on; scores and the result stay in registers. Lane
+// layout of mma.m16n8k16: g = lane / 4 is a row (and g + 8), t = lane % 4 a pair of columns.
 constexpr char kTensorText[] = R"cuda(
+#define THREADS (WARPS * 32)
 #define ROW_K (D + 8)
 #define ROW_V (E + 8)
+#define STAGE (64 * (ROW_K + ROW_V))
+#define kLog2E 1.4426950408889634f
+DEVICE u32 SharedAddress(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 DEVICE void Mma(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." MMA_TYPE "." MMA_TYPE ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+// Four 8×8 matrices; the lanes of each eight give the addresses of one's rows.
+DEVICE void LoadMatrices(u32 (&r)[4], const u16* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(SharedAddress(row)));
+}
+DEVICE void LoadTransposed(u32 (&r)[4], const u16* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(SharedAddress(row)));
+}
 DEVICE u32 PairOf(float low, float high) { return (u32)Narrow<T>(low).bits | (u32)Narrow<T>(high).bits << 16; }
-DEVICE u32 PairAt(const u16* from) { return *reinterpret_cast<const u32*>(from); }
-// Rows [first, first + 64) of a matrix, `dim` wide, to shared memory, zeros around.
-template <int kDim, int kRow> DEVICE void LoadTile(u16* tile, const u16* from, s64 row_stride, s32 first, s32 rows, s32 dim) {
+DEVICE float Exp2(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
+// Rows [first, first + kRows) of a matrix, `dim` wide, to shared memory, zeros around.
+template <int kRows, int kDim, int kRow> DEVICE void LoadTile(u16* tile, const u16* from, s64 row_stride, s32 first, s32 rows, s32 dim) {
   if (VECTOR) {
-    for (int i = threadIdx.x; i < 64 * kDim / 8; i += 128) {
+    #pragma unroll 4
+    for (int i = threadIdx.x; i < kRows * kDim / 8; i += THREADS) {
       const int row = i / (kDim / 8), column = i % (kDim / 8) * 8;
-      uint4 value = make_uint4(0, 0, 0, 0);
-      if (first + row < rows && column < dim) value = *reinterpret_cast<const uint4*>(from + (first + row) * row_stride + column);
-      *reinterpret_cast<uint4*>(tile + row * kRow + column) = value;
+      const bool inside = first + row < rows && column < dim;
+      const u16* source = inside ? from + (first + row) * row_stride + column : from;
+      asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(SharedAddress(tile + row * kRow + column)), "l"(source), "r"(inside ? 16 : 0) : "memory");
     }
   } else {
-    for (int i = threadIdx.x; i < 64 * kDim; i += 128) {
+    for (int i = threadIdx.x; i < kRows * kDim; i += THREADS) {
       const int row = i / kDim, column = i % kDim;
       tile[row * kRow + column] = first + row < rows && column < dim ? from[(first + row) * row_stride + column] : 0;
     }
   }
 }
+DEVICE void Commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int kLeft> DEVICE void WaitForAllBut() { asm volatile("cp.async.wait_group %0;" :: "n"(kLeft) : "memory"); }
+
+// What a warp carries from tile to tile.
+struct Rows {
+  u32 q[D / 16][4];
+  float out[E / 8][4];
+  float peak[2], sum[2];  // of rows g and g + 8; the peak in powers of two
+};
+
+// 64 keys from `first` on. kGuarded: some of them are not there, or must not be seen.
+template <bool kGuarded> DEVICE void Tile(Rows& rows, const u16* k_tile, const u16* v_tile, const M* const (&mask)[2], const Parameters& p, s32 row, s32 first) {
+  const int lane = threadIdx.x % 32, t = lane % 4;
+  const int groups = kGuarded ? min(8, (p.keys - first + 7) / 8) : 8;  // of 8 keys
+  float score[8][4];
+  #pragma unroll
+  for (int n = 0; n < 8; n += 2) {
+    #pragma unroll
+    for (int e = 0; e < 4; ++e) score[n][e] = score[n + 1][e] = 0.0f;
+    if (kGuarded && n >= groups) continue;
+    #pragma unroll
+    for (int i = 0; i < D / 16; ++i) {
+      u32 b[4];
+      LoadMatrices(b, k_tile + (n * 8 + lane / 16 * 8 + lane % 8) * ROW_K + i * 16 + lane / 8 % 2 * 8);
+      Mma(score[n], rows.q[i], b[0], b[1]);
+      Mma(score[n + 1], rows.q[i], b[2], b[3]);
+    }
+  }
+  const float scale = p.scale * kLog2E;
+  float high[2] = {rows.peak[0], rows.peak[1]};
+  #pragma unroll
+  for (int n = 0; n < 8; ++n) {
+    const s32 column = first + n * 8 + 2 * t;
+    #pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      float addend[2] = {0.0f, 0.0f};
+      if (MASK && (!kGuarded || n < groups)) {
+        if (MASK_PAIRS && !kGuarded) {
+          const auto pair = LoadPack<2>(mask[r] + column);
+          #pragma unroll
+          for (int e = 0; e < 2; ++e) addend[e] = MASK_BOOL ? (Widen(pair.at[e]) != 0 ? 0.0f : -kInfinity) : (float)Widen(pair.at[e]);
+        } else {
+          #pragma unroll
+          for (int e = 0; e < 2; ++e) {
+            const auto m = Widen(mask[r][(kGuarded ? min(column + e, p.keys - 1) : column + e) * p.mask[3]]);
+            addend[e] = MASK_BOOL ? (m != 0 ? 0.0f : -kInfinity) : (float)m;
+          }
+        }
+      }
+      #pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        float& s = score[n][2 * r + e];
+        s = MASK ? fmaf(s, scale, addend[e] * kLog2E) : s * scale;
+        if (kGuarded && (column + e >= p.keys || (CAUSAL && column + e > row + r * 8 + p.keys - p.queries))) s = -kInfinity;
+        high[r] = fmaxf(high[r], s);
+      }
+    }
+  }
+  #pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    high[r] = fmaxf(high[r], __shfl_xor_sync(0xffffffffu, high[r], 1));
+    high[r] = fmaxf(high[r], __shfl_xor_sync(0xffffffffu, high[r], 2));
+    // A row that has seen no key yet keeps −∞: its factor and its weights are zero, not NaN.
+    const float base = high[r] == -kInfinity ? 0.0f : high[r];
+    const float factor = Exp2(rows.peak[r] - base);
+    rows.peak[r] = high[r];
+    rows.sum[r] *= factor;
+    #pragma unroll
+    for (int n = 0; n < E / 8; ++n) {
+      rows.out[n][2 * r] *= factor;
+      rows.out[n][2 * r + 1] *= factor;
+    }
+    #pragma unroll
+    for (int n = 0; n < 8; ++n) {
+      #pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        score[n][2 * r + e] = Exp2(score[n][2 * r + e] - base);
+        rows.sum[r] += score[n][2 * r + e];
+      }
+    }
+  }
+  #pragma unroll
+  for (int i = 0; i < 4; ++i) {  // 16 keys at a time
+    if (kGuarded && i * 2 >= groups) continue;
+    const u32 weights[4] = {PairOf(score[2 * i][0], score[2 * i][1]), PairOf(score[2 * i][2], score[2 * i][3]),
+                            PairOf(score[2 * i + 1][0], score[2 * i + 1][1]), PairOf(score[2 * i + 1][2], score[2 * i + 1][3])};
+    #pragma unroll
+    for (int n = 0; n < E / 8; n += 2) {
+      u32 b[4];
+      LoadTransposed(b, v_tile + (i * 16 + lane % 16) * ROW_V + (n + lane / 16) * 8);
+      Mma(rows.out[n], weights, b[0], b[1]);
+      Mma(rows.out[n + 1], weights, b[2], b[3]);
+    }
+  }
+}
+
 extern __shared__ __align__(16) u16 tiles[];
-extern "C" __global__ void __launch_bounds__(128) attention(const u16* q, const u16* k, const u16* v, const M* mask, u16* y, const __grid_constant__ Parameters p) {
-  u16* k_tile = tiles;
-  u16* v_tile = tiles + 64 * ROW_K;
-  const s32 batch = blockIdx.z, head = blockIdx.y, first_query = blockIdx.x * 64;
+extern "C" __global__ void __launch_bounds__(THREADS, D <= 64 && E <= 64 ? 16 / WARPS : 1) attention(const u16* q, const u16* k, const u16* v, const M* mask, u16* y, const __grid_constant__ Parameters p) {
+  u16* const q_tile = tiles;
+  u16* const stages = tiles + WARPS * 16 * ROW_K;
+  const s32 batch = blockIdx.z, head = blockIdx.y, first_query = blockIdx.x * WARPS * 16;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   q += batch * p.q.batch + head * p.q.head;
   k += batch * p.k.batch + head / p.shared * p.k.head;
   v += batch * p.v.batch + head / p.shared * p.v.head;
   y += batch * p.y.batch + head * p.y.head;
-  const s64 mask_base = batch * p.mask[0] + head * p.mask[1];
-
-  LoadTile<D, ROW_K>(k_tile, q, p.q.row, first_query, p.queries, REAL_D);
-  __syncthreads();
-  u32 qf[D / 16][4];
-  #pragma unroll
-  for (int i = 0; i < D / 16; ++i) {
-    const u16* at = k_tile + (warp * 16 + g) * ROW_K + i * 16 + 2 * t;
-    qf[i][0] = PairAt(at);
-    qf[i][1] = PairAt(at + 8 * ROW_K);
-    qf[i][2] = PairAt(at + 8);
-    qf[i][3] = PairAt(at + 8 * ROW_K + 8);
-  }
-  __syncthreads();
-
-  float out[E / 8][4] = {};
-  float peak[2] = {-kInfinity, -kInfinity}, sum[2] = {0, 0};
-  const s32 row = first_query + warp * 16 + g;
   s32 end = p.keys;
-  if (CAUSAL) end = min(end, first_query + 64 + p.keys - p.queries);
+  if (CAUSAL) end = min(end, first_query + WARPS * 16 + p.keys - p.queries);
+  const auto load = [&](s32 first, int stage) {
+    LoadTile<64, D, ROW_K>(stages + stage * STAGE, k, p.k.row, first, p.keys, REAL_D);
+    LoadTile<64, E, ROW_V>(stages + stage * STAGE + 64 * ROW_K, v, p.v.row, first, p.keys, REAL_E);
+    Commit();
+  };
+  LoadTile<WARPS * 16, D, ROW_K>(q_tile, q, p.q.row, first_query, p.queries, REAL_D);
+  load(0, 0);
+
+  const s32 row = first_query + warp * 16 + g;
+  const bool has_rows = first_query + warp * 16 < p.queries;
+  const M* rows_of_mask[2] = {mask, mask};
+  if (MASK) {
+    #pragma unroll
+    for (int r = 0; r < 2; ++r) rows_of_mask[r] += batch * p.mask[0] + head * p.mask[1] + min(row + r * 8, p.queries - 1) * p.mask[2];
+  }
+  Rows rows;
+  #pragma unroll
+  for (int n = 0; n < E / 8; ++n) {
+    #pragma unroll
+    for (int e = 0; e < 4; ++e) rows.out[n][e] = 0.0f;
+  }
+  rows.peak[0] = rows.peak[1] = -kInfinity;
+  rows.sum[0] = rows.sum[1] = 0.0f;
+  int stage = 0;
   for (s32 first = 0; first < end; first += 64) {
-    LoadTile<D, ROW_K>(k_tile, k, p.k.row, first, p.keys, REAL_D);
-    LoadTile<E, ROW_V>(v_tile, v, p.v.row, first, p.keys, REAL_E);
+    if (STAGES == 2 && first + 64 < end) {
+      load(first + 64, stage ^ 1);
+      WaitForAllBut<1>();
+    } else {
+      WaitForAllBut<0>();
+    }
     __syncthreads();
-    float score[8][4] = {};
-    #pragma unroll
-    for (int n = 0; n < 8; ++n) {
-      #pragma unroll
-      for (int i = 0; i < D / 16; ++i) {
-        const u16* at = k_tile + (n * 8 + g) * ROW_K + i * 16 + 2 * t;
-        Mma(score[n], qf[i], PairAt(at), PairAt(at + 8));
-      }
-    }
-    float high[2] = {peak[0], peak[1]};
-    #pragma unroll
-    for (int n = 0; n < 8; ++n) {
-      #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const s32 column = first + n * 8 + 2 * t + e % 2;
-        score[n][e] = score[n][e] * p.scale + Addend(mask, p, mask_base, row + e / 2 * 8, column);
-        high[e / 2] = fmaxf(high[e / 2], score[n][e]);
-      }
-    }
-    #pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      high[r] = fmaxf(high[r], __shfl_xor_sync(0xffffffffu, high[r], 1));
-      high[r] = fmaxf(high[r], __shfl_xor_sync(0xffffffffu, high[r], 2));
-      // A row that has seen no key yet keeps −∞: its factor and its weights are zero, not NaN.
-      const float base = high[r] == -kInfinity ? 0.0f : high[r];
-      const float factor = __expf(peak[r] - base);
-      peak[r] = high[r];
-      sum[r] *= factor;
-      #pragma unroll
-      for (int n = 0; n < E / 8; ++n) {
-        out[n][2 * r] *= factor;
-        out[n][2 * r + 1] *= factor;
-      }
-      #pragma unroll
-      for (int n = 0; n < 8; ++n) {
+    if (has_rows) {
+      if (first == 0) {
         #pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          score[n][2 * r + e] = __expf(score[n][2 * r + e] - base);
-          sum[r] += score[n][2 * r + e];
-        }
+        for (int i = 0; i < D / 16; ++i) LoadMatrices(rows.q[i], q_tile + (warp * 16 + lane % 16) * ROW_K + i * 16 + lane / 16 * 8);
       }
-    }
-    #pragma unroll
-    for (int i = 0; i < 4; ++i) {  // 16 keys at a time
-      const u32 weights[4] = {PairOf(score[2 * i][0], score[2 * i][1]), PairOf(score[2 * i][2], score[2 * i][3]),
-                              PairOf(score[2 * i + 1][0], score[2 * i + 1][1]), PairOf(score[2 * i + 1][2], score[2 * i + 1][3])};
-      #pragma unroll
-      for (int n = 0; n < E / 8; ++n) {
-        const u32 address = (u32)__cvta_generic_to_shared(v_tile + (i * 16 + lane % 16) * ROW_V + n * 8);
-        u32 b0, b1;
-        asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(b0), "=r"(b1) : "r"(address));
-        Mma(out[n], weights, b0, b1);
-      }
+      const u16* tile = stages + stage * STAGE;
+      const bool guarded = first + 64 > p.keys || (CAUSAL && first + 63 > first_query + warp * 16 + p.keys - p.queries);
+      if (guarded) Tile<true>(rows, tile, tile + 64 * ROW_K, rows_of_mask, p, row, first);
+      else Tile<false>(rows, tile, tile + 64 * ROW_K, rows_of_mask, p, row, first);
     }
     __syncthreads();
+    if (STAGES == 2) stage ^= 1;
+    else if (first + 64 < end) load(first + 64, 0);
+  }
+  WaitForAllBut<0>();
+  __syncthreads();
+  if (!has_rows) return;
+  #pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 1);
+    rows.sum[r] += __shfl_xor_sync(0xffffffffu, rows.sum[r], 2);
+    const float inverse = rows.sum[r] > 0 ? 1.0f / rows.sum[r] : 0.0f;
+    #pragma unroll
+    for (int n = 0; n < E / 8; ++n) {
+      rows.out[n][2 * r] *= inverse;
+      rows.out[n][2 * r + 1] *= inverse;
+    }
+  }
+  if (VECTOR && E <= D) {
+    // Through shared memory, where this warp's queries were, so that whole lines are stored.
+    u16* const mine = q_tile + warp * 16 * ROW_K;
+    __syncwarp();
+    #pragma unroll
+    for (int n = 0; n < E / 8; ++n) {
+      *reinterpret_cast<u32*>(mine + g * ROW_K + n * 8 + 2 * t) = PairOf(rows.out[n][0], rows.out[n][1]);
+      *reinterpret_cast<u32*>(mine + (g + 8) * ROW_K + n * 8 + 2 * t) = PairOf(rows.out[n][2], rows.out[n][3]);
+    }
+    __syncwarp();
+    for (int i = lane; i < 16 * E / 8; i += 32) {
+      const int line = i / (E / 8), column = i % (E / 8) * 8;
+      const s32 to = first_query + warp * 16 + line;
+      if (to < p.queries && column < REAL_E) *reinterpret_cast<uint4*>(y + to * p.y.row + column) = *reinterpret_cast<const uint4*>(mine + line * ROW_K + column);
+    }
+    return;
   }
   #pragma unroll
   for (int r = 0; r < 2; ++r) {
-    sum[r] += __shfl_xor_sync(0xffffffffu, sum[r], 1);
-    sum[r] += __shfl_xor_sync(0xffffffffu, sum[r], 2);
-    const float inverse = sum[r] > 0 ? 1.0f / sum[r] : 0.0f;
     if (row + r * 8 >= p.queries) continue;
     #pragma unroll
     for (int n = 0; n < E / 8; ++n) {
       #pragma unroll
       for (int e = 0; e < 2; ++e) {
         const int column = n * 8 + 2 * t + e;
-        if (column < REAL_E) y[(row + r * 8) * p.y.row + column] = Narrow<T>(out[n][2 * r + e] * inverse).bits;
+        if (column < REAL_E) y[(row + r * 8) * p.y.row + column] = Narrow<T>(rows.out[n][2 * r + e]).bits;
       }
     }
   }
@@ -167,6 +267,13 @@ extern "C" __global__ void __launch_bounds__(128) attention(const u16* q, const 
 
 // fp32: a warp a query; a lane scores one key of 32, then the lanes share out the columns of v.
 constexpr char kPlainText[] = R"cuda(
+// The addend of score (row, column), or −∞ where the key must not be seen.
+DEVICE float Addend(const M* mask, const Parameters& p, s64 mask_base, s32 row, s32 column) {
+  if (column >= p.keys || (CAUSAL && column > row + p.keys - p.queries)) return -kInfinity;
+  if (!MASK || row >= p.queries) return 0.0f;
+  const auto m = Widen(mask[mask_base + row * p.mask[2] + column * p.mask[3]]);
+  return MASK_BOOL ? (m != 0 ? 0.0f : -kInfinity) : (float)m;
+}
 extern __shared__ float query_rows[];
 extern "C" __global__ void __launch_bounds__(128) attention(const T* q, const T* k, const T* v, const M* mask, T* y, const __grid_constant__ Parameters p) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -233,6 +340,33 @@ bool Aligned(const AttentionStrides& strides) {
   return strides.batch % 8 == 0 && strides.head % 8 == 0 && strides.row % 8 == 0;
 }
 
+// Whether two neighbours of the mask can be read at once, wherever they begin.
+bool InPairs(const std::array<int64_t, 4>& strides) {
+  return strides[0] % 2 == 0 && strides[1] % 2 == 0 && strides[2] % 2 == 0 && strides[3] == 1;
+}
+
+// How a block of the tensor core kernel is made up.
+struct TilePlan {
+  int64_t d, e;    // columns in shared memory
+  int64_t warps;   // each has 16 queries
+  int64_t stages;  // 2: the next tile is loaded while one is worked on
+
+  int64_t SharedBytes() const {
+    return 2 * (warps * 16 * (d + 8) + stages * kKeysOfTile * (d + 8 + e + 8));
+  }
+};
+
+TilePlan PlanTiles(const AttentionSpec& spec, int64_t value_dim, int64_t multiprocessors) {
+  const int64_t step = spec.type == DataType::kFp32 ? 32 : 16;
+  TilePlan plan{CeilDivide(spec.head_dim, 16) * 16, CeilDivide(value_dim, step) * step, 4, 2};
+  // Fewer queries a block where there are too few blocks to go round.
+  while (plan.warps > 1 &&
+         CeilDivide(spec.queries, plan.warps * 16) * spec.heads * spec.batch < multiprocessors) {
+    plan.warps /= 2;
+  }
+  return plan;
+}
+
 absl::Status Check(const AttentionSpec& spec, int64_t value_dim, int64_t kv_heads) {
   if (spec.type != DataType::kFp16 && spec.type != DataType::kBf16 &&
       spec.type != DataType::kFp32) {
@@ -268,26 +402,27 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeAttention(Toolbox& toolbox,
 
   const bool plain = spec.type == DataType::kFp32;
   const DataType mask_type = spec.mask_type == DataType::kInvalid ? spec.type : spec.mask_type;
-  const bool vector =
-      Aligned(p.q) && Aligned(p.k) && Aligned(p.v) && spec.head_dim % 8 == 0 && value_dim % 8 == 0;
-  const int64_t d = CeilDivide(spec.head_dim, 16) * 16;
-  const int64_t e = plain ? CeilDivide(value_dim, 32) * 32 : CeilDivide(value_dim, 16) * 16;
+  const bool vector = Aligned(p.q) && Aligned(p.k) && Aligned(p.v) && Aligned(p.y) &&
+                      spec.head_dim % 8 == 0 && value_dim % 8 == 0;
+  const TilePlan plan = PlanTiles(spec, value_dim, toolbox.context()->multiprocessors());
   const std::string source =
-      StrCat(DefineType("T", spec.type), DefineType("M", mask_type), DefineNumber("D", d),
-             DefineNumber("E", e), DefineNumber("REAL_D", spec.head_dim),
+      StrCat(DefineType("T", spec.type), DefineType("M", mask_type), DefineNumber("D", plan.d),
+             DefineNumber("E", plan.e), DefineNumber("WARPS", plan.warps),
+             DefineNumber("STAGES", plan.stages), DefineNumber("REAL_D", spec.head_dim),
              DefineNumber("REAL_E", value_dim), DefineNumber("VECTOR", vector),
              DefineNumber("CAUSAL", spec.causal), DefineNumber("MASK", spec.has_mask),
-             DefineNumber("MASK_BOOL", mask_type == DataType::kBool), "#define MMA_TYPE ",
+             DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
+             DefineNumber("MASK_PAIRS", InPairs(spec.mask_strides)), "#define MMA_TYPE ",
              spec.type == DataType::kBf16 ? "\"bf16\"" : "\"f16\"", "\n", kCommonText,
              plain ? kPlainText : kTensorText);
   KernelLaunch launch;
   NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "attention"));
-  launch.grid_x = CeilDivide(spec.queries, plain ? 4 : 64);
+  launch.grid_x = CeilDivide(spec.queries, plain ? 4 : plan.warps * 16);
   launch.grid_y = spec.heads;
   launch.grid_z = spec.batch;
-  launch.block = 128;
-  launch.shared_bytes = plain ? static_cast<size_t>(4 * spec.head_dim * 4)
-                              : static_cast<size_t>(64 * (d + 8 + e + 8) * 2);
+  launch.block = plain ? 128 : static_cast<int>(plan.warps * 32);
+  launch.shared_bytes =
+      plain ? static_cast<size_t>(4 * spec.head_dim * 4) : static_cast<size_t>(plan.SharedBytes());
   launch.arguments = {Input(0), Input(1), Input(2), Input(3), Output(0), Value(p)};
   return KernelOp::Create(toolbox, std::move(launch), {});
 }

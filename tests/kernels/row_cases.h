@@ -144,6 +144,16 @@ inline void AddNormCases(KernelCases* cases) {
       }
     }
     AddRowNormCase(cases, {type, type, 16384, 768, 1e-5f, false, true, true, true, false, false});
+    for (const auto& [rows, n] : {std::array<int64_t, 2>{128, 768},
+                                  {1025, 1024},
+                                  {700, 100},
+                                  {3, 4096},
+                                  {2, 5120},
+                                  {2, 16411},
+                                  {1, 70000}}) {
+      AddRowNormCase(cases, {type, DataType::kFp32, rows, n, 1e-5f, false, true, true, true, true});
+    }
+    AddRowNormCase(cases, {type, DataType::kFp32, 16384, 768, 1e-5f, false, true, true});
     for (const bool last : {false, true}) {
       AddGroupNormCase(cases, {type, type, 2, 32, 49, 8, 1e-5f, last, true, true, true});
       AddGroupNormCase(cases,
