@@ -67,9 +67,20 @@ absl::StatusOr<const OptionRow*> FindRow(const std::string& name) {
   return found;
 }
 
+// Whether `value` is `accepted`, whose leading '*' stands for any text.
+bool IsDefault(std::string_view accepted, std::string_view value) {
+  if (accepted.starts_with('*')) {
+    accepted.remove_prefix(1);
+    if (value.size() > accepted.size()) value.remove_prefix(value.size() - accepted.size());
+  }
+  return std::equal(
+      accepted.begin(), accepted.end(), value.begin(), value.end(),
+      [](char a, char b) { return absl::ascii_tolower(a) == absl::ascii_tolower(b); });
+}
+
 absl::Status ApplyUnbuilt(const OptionRow& row, const std::string& value) {
   for (const std::string& accepted : std::vector<std::string>(absl::StrSplit(row.defaults, '|'))) {
-    if (absl::EqualsIgnoreCase(accepted, value)) return absl::OkStatus();
+    if (IsDefault(accepted, value)) return absl::OkStatus();
   }
   return absl::UnimplementedError(StrCat("Bad option: \"--", row.name, "\".\n", row.feature,
                                          " is not built yet; leave the option out"));

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "cli/option_values.h"
+#include "common/pattern.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -27,6 +28,14 @@ using Setter = absl::Status (*)(ServerOptions&, const std::string&);
   [](ServerOptions& o, const std::string& v) -> absl::Status { \
     o.member = v;                                              \
     return absl::OkStatus();                                   \
+  }
+#define SET_PATTERN(member)                                                             \
+  [](ServerOptions& o, const std::string& v) -> absl::Status {                          \
+    if (!v.empty()) {                                                                   \
+      NEREID_RETURN_IF_ERROR(Pattern::Create(v, Pattern::Case::kInsensitive).status()); \
+    }                                                                                   \
+    o.member = v;                                                                       \
+    return absl::OkStatus();                                                            \
   }
 #define SET_INTEGER(member, smallest, largest)                                        \
   [](ServerOptions& o, const std::string& v) -> absl::Status {                        \
@@ -114,27 +123,26 @@ absl::Status SetMaxInputSize(ServerOptions& o, const std::string& v) {
   return absl::InvalidArgumentError("Error: --http-max-input-size must be greater than 0.");
 }
 
-// "<category>[,<category>…]:<key>=<value>", keys prefixed as the protocol says.
+// "<category>[,<category>…]:<key>=<value>"; `kind` is what errors call a category.
 absl::Status AddRestricted(const std::string& v, std::vector<RestrictedCategories>& list,
-                           const char* option) {
+                           const char* kind) {
   static const std::set<std::string> kKnown = {"health",        "metadata",     "inference",
                                                "shared-memory", "model-config", "model-repository",
                                                "statistics",    "trace",        "logging"};
-  NEREID_ASSIGN_OR_RETURN(auto categories_and_pair, SplitPair(v, ':', "<protocols>:<key>=<value>"));
-  NEREID_ASSIGN_OR_RETURN(auto pair,
-                          SplitPair(categories_and_pair.second, '=', "<protocols>:<key>=<value>"));
+  const std::string grammar = StrCat("<", kind, ">[,<", kind, ">...]:<key>=<value>");
+  NEREID_ASSIGN_OR_RETURN(auto categories_and_pair, SplitPair(v, ':', grammar.c_str()));
+  NEREID_ASSIGN_OR_RETURN(auto pair, SplitPair(categories_and_pair.second, '=', grammar.c_str()));
   RestrictedCategories entry;
   for (const std::string& category :
        std::vector<std::string>(absl::StrSplit(categories_and_pair.first, ','))) {
     if (!kKnown.contains(category)) {
-      return absl::InvalidArgumentError(StrCat("unknown restricted protocol '", category, "'"));
+      return absl::InvalidArgumentError(StrCat("unknown restricted ", kind, " '", category, "'"));
     }
     for (const RestrictedCategories& other : list) {
       if (other.categories.contains(category)) {
-        return absl::InvalidArgumentError(StrCat("restricted protocol '", category,
-                                                 "' can not be specified in multiple config "
-                                                 "groups of ",
-                                                 option));
+        return absl::InvalidArgumentError(
+            StrCat("restricted ", kind, " '", category,
+                   "' can not be specified in multiple config groups"));
       }
     }
     entry.categories.insert(category);
@@ -146,10 +154,10 @@ absl::Status AddRestricted(const std::string& v, std::vector<RestrictedCategorie
 }
 
 absl::Status AddHttpRestricted(ServerOptions& o, const std::string& v) {
-  return AddRestricted(v, o.http.restricted, "--http-restricted-api");
+  return AddRestricted(v, o.http.restricted, "api");
 }
 absl::Status AddGrpcRestricted(ServerOptions& o, const std::string& v) {
-  return AddRestricted(v, o.grpc.restricted, "--grpc-restricted-protocol");
+  return AddRestricted(v, o.grpc.restricted, "protocol");
 }
 
 // Giving the option at all switches TLS on, as it always did.
@@ -305,7 +313,7 @@ const OptionRow kOptions[] = {
     {kHttp, "http-address", "<string>", "0.0.0.0", "Address HTTP listens on.", SET_STRING(http.endpoint.address)},
     {kHttp, "http-port", "<integer>", "8000", "Port HTTP listens on; 0 picks a free one.", SET_INTEGER(http.endpoint.port, 0, 65535)},
     {kHttp, "reuse-http-port", "<boolean>", "false", "Let several servers share the HTTP port (SO_REUSEPORT).", SET_BOOL(http.endpoint.reuse_port)},
-    {kHttp, "http-header-forward-pattern", "<string>", "", "Regular expression; request headers whose name it matches become request parameters.", SET_STRING(http.header_forward_pattern)},
+    {kHttp, "http-header-forward-pattern", "<string>", "", "Regular expression; request headers whose name it matches become request parameters.", SET_PATTERN(http.header_forward_pattern)},
     {kHttp, "http-thread-count", "<integer>", "cores/4, at least 1, at most 8", "Event loops that serve HTTP.", SET_INTEGER(http.thread_count, 1, 1024)},
     {kHttp, "http-max-input-size", "<integer>", "67108864", "Largest request body in bytes, also after decompression.", SetMaxInputSize},
     {kHttp, "http-restricted-api", "<api>[,<api>...]:<key>=<value>", "", "Serve these kinds of calls only to clients that send this header. Kinds: health, metadata, inference, shared-memory, model-config, model-repository, statistics, trace, logging. May be given more than once.", AddHttpRestricted},
@@ -321,7 +329,7 @@ const OptionRow kOptions[] = {
     {kGrpc, "grpc-address", "<string>", "0.0.0.0", "Address gRPC listens on.", SET_STRING(grpc.endpoint.address)},
     {kGrpc, "grpc-port", "<integer>", "8001", "Port gRPC listens on; 0 picks a free one.", SET_INTEGER(grpc.endpoint.port, 0, 65535)},
     {kGrpc, "reuse-grpc-port", "<boolean>", "false", "Let several servers share the gRPC port (SO_REUSEPORT).", SET_BOOL(grpc.endpoint.reuse_port)},
-    {kGrpc, "grpc-header-forward-pattern", "<string>", "", "Regular expression; metadata whose key it matches become request parameters.", SET_STRING(grpc.header_forward_pattern)},
+    {kGrpc, "grpc-header-forward-pattern", "<string>", "", "Regular expression; metadata whose key it matches become request parameters.", SET_PATTERN(grpc.header_forward_pattern)},
     {kGrpc, "grpc-infer-thread-count", "<integer>", "cores/4, at least 1, at most 8", "Completion queues that serve gRPC, each with its own thread.", SET_INTEGER(grpc.thread_count, 1, 128)},
     {kGrpc, "grpc-infer-allocation-pool-size", "<integer>", "8", "Accepted for compatibility: request states are kept for reuse without a limit of their own.",
      [](ServerOptions&, const std::string& v) -> absl::Status { return ParseInteger(v, 0, kMaxInt).status(); }},
@@ -361,12 +369,12 @@ const OptionRow kOptions[] = {
     {kMetrics, "metrics-interval-ms", "<float>", "2000", "Milliseconds over which device metrics are measured.", SET_DURATION(metrics.interval, 1)},
     {kMetrics, "metrics-config", "<setting>=<value>", "", "counter_latencies, summary_latencies, histogram_latencies: true or false; summary_quantiles: <quantile>:<error>[,...]. May be given more than once.", SetMetricsConfig},
 
-    {kTracing, "trace-config", "[<mode>,]<setting>=<value>", "", "Settings of request tracing.", nullptr, "request tracing", "level=OFF|mode=triton"},
+    {kTracing, "trace-config", "[<mode>,]<setting>=<value>", "", "Settings of request tracing.", nullptr, "request tracing", "level=OFF|mode=triton|rate=1000|triton,rate=1000|count=-1|triton,count=-1|log-frequency=0|triton,log-frequency=0"},
 
     {kBackend, "backend-directory", "<string>", "lib/nereid/backends beside the executable", "Folder with one folder for each backend module.", SET_STRING(backend_directory)},
     {kBackend, "backend-config", "[<backend>,]<setting>=<value>", "", "Setting of one backend, or of all when none is named. May be given more than once.", AddBackendConfig},
 
-    {kAgent, "repoagent-directory", "<string>", "/opt/tritonserver/repoagents", "Folder of repository agents.", nullptr, "repository agents", "/opt/tritonserver/repoagents"},
+    {kAgent, "repoagent-directory", "<string>", "/opt/tritonserver/repoagents", "Folder of repository agents.", nullptr, "support for repository agents", "/opt/tritonserver/repoagents"},
 
     {kCache, "cache-config", "<cache>,<setting>=<value>", "", "Setting of the response cache.", nullptr, "the response cache", ""},
     {kCache, "cache-directory", "<string>", "/opt/tritonserver/caches", "Folder of cache modules.", nullptr, "the response cache", "/opt/tritonserver/caches"},
@@ -376,10 +384,10 @@ const OptionRow kOptions[] = {
 
     {kMemory, "pinned-memory-pool-byte-size", "<integer>", "268435456", "Bytes of host memory kept ready for transfers to GPUs. Taken only where a GPU is used.", SET_INTEGER(pinned_memory_pool_bytes, 0, kMaxInt64)},
     {kMemory, "cuda-memory-pool-byte-size", "<gpu>:<bytes>", "67108864 on each GPU", "Bytes of GPU memory kept ready for tensors. May be given more than once.", AddCudaPool},
-    {kMemory, "cuda-virtual-address-size", "<gpu>:<bytes>", "1073741824 on each GPU", "Address space reserved for state that grows.", nullptr, "growable state memory", ""},
+    {kMemory, "cuda-virtual-address-size", "<gpu>:<bytes>", "1073741824 on each GPU", "Address space reserved for state that grows.", nullptr, "growable state memory", "*:1073741824"},
     {kMemory, "min-supported-compute-capability", "<float>", "7.5", "GPUs below this compute capability are not used.", SetMinCapability},
-    {kMemory, "buffer-manager-thread-count", "<integer>", "0", "Threads that copy tensors beside the instances.", nullptr, "copy threads", "0"},
-    {kMemory, "host-policy", "<policy>,<setting>=<value>", "", "Processors and memory nodes of a host policy.", nullptr, "host policies", ""},
+    {kMemory, "buffer-manager-thread-count", "<integer>", "0", "Threads that copy tensors beside the instances.", nullptr, "a pool of copy threads", "0"},
+    {kMemory, "host-policy", "<policy>,<setting>=<value>", "", "Processors and memory nodes of a host policy.", nullptr, "support for host policies", ""},
     {kMemory, "model-load-gpu-limit", "<gpu>:<fraction>", "", "Share of a GPU's memory above which no further instance is made. May be given more than once.", AddGpuLimit},
     {kMemory, "host-pool-idle-byte-size", "<integer>", "1073741824", "Bytes of host memory kept for reuse by large requests and responses.", SET_INTEGER(host_pool_idle_bytes, 0, kMaxInt64)},
 

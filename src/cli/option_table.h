@@ -18,7 +18,7 @@ struct OptionRow {
   const char* default_text;
   const char* help;
   // Puts the value into the options. Null for an option whose feature is not built: then only a
-  // value equal to one of `defaults` (separated by '|') is accepted.
+  // value equal to one of `defaults` (separated by '|'; a leading '*' is any text) is accepted.
   absl::Status (*set)(ServerOptions&, const std::string& value);
   const char* feature = nullptr;
   const char* defaults = nullptr;

@@ -53,7 +53,15 @@ TEST(OptionParserTest, ErrorsSayWhatToChange) {
       {{"--cache-config=local,size=1"}, "the response cache is not built yet"},
       {{"--allow-client-shm=true"}, "client shared memory is not built yet"},
       {{"--metrics-config=foo=1"}, "unknown metrics setting 'foo'"},
-      {{"--http-restricted-api=nonsense:k=v"}, "unknown restricted protocol 'nonsense'"},
+      {{"--http-restricted-api=nonsense:k=v"}, "unknown restricted api 'nonsense'"},
+      {{"--grpc-restricted-protocol=nonsense:k=v"}, "unknown restricted protocol 'nonsense'"},
+      {{"--http-restricted-api=health:k=v", "--http-restricted-api=trace,health:l=v"},
+       "restricted api 'health' can not be specified in multiple config groups"},
+      {{"--http-restricted-api=health"}, "expected <api>[,<api>...]:<key>=<value>. Got health"},
+      {{"--http-header-forward-pattern=("}, "Bad option: \"--http-header-forward-pattern\""},
+      {{"--grpc-header-forward-pattern=["}, "Bad option: \"--grpc-header-forward-pattern\""},
+      {{"--cuda-virtual-address-size=0:1073741825"}, "growable state memory is not built yet"},
+      {{"--cuda-virtual-address-size=1073741824"}, "growable state memory is not built yet"},
       {{"--model-repository=s3://bucket"}, "object stores are not built yet"},
   };
   for (const Row& row : rows) {
@@ -64,7 +72,10 @@ TEST(OptionParserTest, ErrorsSayWhatToChange) {
 
 TEST(OptionParserTest, UnbuiltFeaturesTakeTheirDefaults) {
   EXPECT_EQ(ErrorOf({"--allow-sagemaker=false", "--rate-limit=off", "--allow-client-shm=OFF",
-                     "--trace-level=OFF", "--buffer-manager-thread-count=0"}),
+                     "--trace-level=OFF", "--buffer-manager-thread-count=0",
+                     "--trace-config=triton,rate=1000", "--trace-config", "count=-1",
+                     "--cuda-virtual-address-size=0:1073741824",
+                     "--cuda-virtual-address-size=12:1073741824", "--vertex-ai-port=8080"}),
             "");
 }
 
