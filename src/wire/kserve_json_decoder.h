@@ -16,6 +16,7 @@
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "infer/request_validator.h"
+#include "infer/shared_tensors.h"
 #include "wire/json_tensor_reader.h"
 #include "wire/kserve_json_errors.h"
 #include "wire/kserve_json_request.h"
@@ -29,8 +30,14 @@ template <typename Value>
 class KserveJsonDecoder {
  public:
   KserveJsonDecoder(const JsonInferBody& body, const std::shared_ptr<const ModelConfig>& config,
-                    const JsonInferLimits& limits, InferRequest& request, OutputFormat& format)
-      : body_(body), config_(config), limits_(limits), request_(request), format_(format) {}
+                    const JsonInferLimits& limits, InferRequest& request, OutputFormat& format,
+                    SharedTensors* shared)
+      : body_(body),
+        config_(config),
+        limits_(limits),
+        request_(request),
+        format_(format),
+        shared_(shared) {}
 
   absl::Status Decode(const Value& root) {
     request_.storage = config_;
@@ -226,7 +233,7 @@ class KserveJsonDecoder {
     if (!names.Insert(input.name)) return NamedTwice("input", input.name);
     if (entry.data) return ReadJsonData(*entry.data, input);
     if (entry.binary_data_size) return TakeBinaryData(*entry.binary_data_size, input);
-    return RefuseSharedMemory(entry);
+    return ReadSharedData(entry, input);
   }
 
   absl::Status CheckSources(const Entry& entry) const {
@@ -288,6 +295,14 @@ class KserveJsonDecoder {
     return absl::OkStatus();
   }
 
+  absl::Status ReadSharedData(const Entry& entry, InferRequest::Input& input) {
+    SharedMemoryRange range;
+    NEREID_RETURN_IF_ERROR(ReadRange(entry, range));
+    if (shared_ == nullptr) return UnknownRegion(range.region);
+    NEREID_ASSIGN_OR_RETURN(input.data, shared_->ReadInput(range, input.data_type));
+    return absl::OkStatus();
+  }
+
   // --- Outputs.
 
   absl::Status ReadOutputs(const Value& outputs) {
@@ -317,8 +332,10 @@ class KserveJsonDecoder {
       constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
       wanted.classification_count = static_cast<uint32_t>(std::min(count, kMost));
     }
-    if (entry.region) return RefuseSharedMemory(entry);
-    if (entry.binary_data) {
+    wanted.in_region = entry.region.has_value();
+    if (wanted.in_region) {
+      NEREID_RETURN_IF_ERROR(PlaceOutput(entry, name));
+    } else if (entry.binary_data) {
       NEREID_RETURN_IF_ERROR(ReadBool("binary_data", *entry.binary_data, &wanted.is_binary));
     }
     request_.requested_outputs.push_back({name, wanted.classification_count, wanted.spec});
@@ -341,22 +358,30 @@ class KserveJsonDecoder {
                      : absl::OkStatus();
   }
 
+  // `name` is kept already.
+  absl::Status PlaceOutput(const Entry& entry, std::string_view name) {
+    SharedMemoryRange range;
+    NEREID_RETURN_IF_ERROR(ReadRange(entry, range));
+    return shared_ == nullptr ? UnknownRegion(range.region) : shared_->AddOutput(name, range);
+  }
+
   // --- What inputs and outputs share.
 
-  // No region can be registered with this server: each one that is named is unknown.
-  absl::Status RefuseSharedMemory(const Entry& entry) {
-    std::string_view region;
-    if (!entry.region->GetString(&scratch_, &region)) {
+  // Where in shared memory the tensor is. The region's name is good until the next string is read.
+  absl::Status ReadRange(const Entry& entry, SharedMemoryRange& range) {
+    if (!entry.region->GetString(&scratch_, &range.region)) {
       return UnableToParse("shared_memory_region", kNotString);
     }
-    uint64_t ignored = 0;
     if (entry.region_offset) {
-      NEREID_RETURN_IF_ERROR(ReadUint("shared_memory_offset", *entry.region_offset, &ignored));
+      NEREID_RETURN_IF_ERROR(ReadUint("shared_memory_offset", *entry.region_offset, &range.offset));
     }
     if (entry.region_byte_size) {
       NEREID_RETURN_IF_ERROR(
-          ReadUint("shared_memory_byte_size", *entry.region_byte_size, &ignored));
+          ReadUint("shared_memory_byte_size", *entry.region_byte_size, &range.byte_size));
     }
+    return absl::OkStatus();
+  }
+  static absl::Status UnknownRegion(std::string_view region) {
     return absl::NotFoundError(StrCat("Unable to find shared memory region: '", region, "'"));
   }
 
@@ -404,6 +429,7 @@ class KserveJsonDecoder {
   const JsonInferLimits& limits_;
   InferRequest& request_;
   OutputFormat& format_;
+  SharedTensors* const shared_;
   size_t binary_position_ = 0;  // of the next binary tensor in the body
   std::string key_scratch_;
   std::string scratch_;

@@ -161,7 +161,7 @@ absl::StatusOr<JsonInferBody> DivideInferBody(std::shared_ptr<const void> owner,
 absl::Status DecodeInferBody(const JsonInferBody& body,
                              const std::shared_ptr<const ModelConfig>& config,
                              const JsonInferLimits& limits, InferRequest& request,
-                             OutputFormat& format) {
+                             OutputFormat& format, SharedTensors* shared) {
   if (body.is_raw) return DecodeRaw(body, config, limits, request, format);
   if (body.json_size > limits.max_input_size) {
     return JsonTooLarge(body.json_size, limits.max_input_size);
@@ -171,8 +171,9 @@ absl::Status DecodeInferBody(const JsonInferBody& body,
     thread_local ThreadParser parser;
     simdjson::dom::element root;
     if (parser.Parse(json, &root)) {
-      absl::Status status = KserveJsonDecoder<TreeValue>(body, config, limits, request, format)
-                                .Decode(TreeValue(root));
+      absl::Status status =
+          KserveJsonDecoder<TreeValue>(body, config, limits, request, format, shared)
+              .Decode(TreeValue(root));
       parser.TrimAfter(json.size());
       return status;
     }
@@ -180,7 +181,7 @@ absl::Status DecodeInferBody(const JsonInferBody& body,
   }
   // Too large for a tree, not JSON, or JSON only in the wider sense of the protocol.
   NEREID_ASSIGN_OR_RETURN(const JsonValue root, JsonValue::Parse(json));
-  return KserveJsonDecoder<JsonValue>(body, config, limits, request, format).Decode(root);
+  return KserveJsonDecoder<JsonValue>(body, config, limits, request, format, shared).Decode(root);
 }
 
 absl::Status JsonTooLarge(uint64_t byte_size, uint64_t limit) {

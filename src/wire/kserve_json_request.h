@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "infer/shared_tensors.h"
 #include "nereid/model_config.h"
 #include "nereid/request.h"
 #include "wire/output_format.h"
@@ -45,11 +46,12 @@ absl::StatusOr<JsonInferBody> DivideInferBody(std::shared_ptr<const void> owner,
 // here is what the text says by itself; the model has its say in ValidateRequest(). Errors carry
 // the protocol's texts: INTERNAL for what the JSON is not, INVALID_ARGUMENT otherwise.
 //
-// `request` keeps alive everything it refers to: the body, and the names in `config`.
+// `request` keeps alive everything it refers to: the body, and the names in `config`. Tensors in
+// shared memory go through `shared`; without it every region is unknown.
 absl::Status DecodeInferBody(const JsonInferBody& body,
                              const std::shared_ptr<const ModelConfig>& config,
                              const JsonInferLimits& limits, InferRequest& request,
-                             OutputFormat& format);
+                             OutputFormat& format, SharedTensors* shared = nullptr);
 
 // The refusals for bodies above JsonInferLimits::max_input_size, for
 // whoever knows the size before the body has arrived.

@@ -50,13 +50,18 @@ void AppendShape(const Shape& shape, std::string* out) {
   *out += ']';
 }
 
-absl::Status AppendOutput(const OutputTensor& output, bool is_binary, JsonInferResponse& body) {
+absl::Status AppendOutput(const OutputTensor& output, const OutputFormat::Entry& wanted,
+                          JsonInferResponse& body) {
   std::string* out = &body.json;
   *out += "{\"name\":";
   AppendJsonString(output.spec->name, *out);
   StrAppend(out, ",\"datatype\":\"", ProtocolName(output.data_type), "\",\"shape\":");
   AppendShape(output.shape, out);
-  if (!is_binary) {
+  if (wanted.in_region) {
+    *out += '}';
+    return absl::OkStatus();
+  }
+  if (!wanted.is_binary) {
     *out += ",\"data\":";
     NEREID_RETURN_IF_ERROR(AppendJsonTensor(output, out));
   } else {
@@ -99,7 +104,7 @@ absl::StatusOr<JsonInferResponse> EncodeJsonResponse(const JsonResponseHead& hea
       NEREID_ASSIGN_OR_RETURN(
           output, Classify(output, wanted.classification_count, head.config->max_batch_size() > 0));
     }
-    NEREID_RETURN_IF_ERROR(AppendOutput(output, wanted.is_binary, body));
+    NEREID_RETURN_IF_ERROR(AppendOutput(output, wanted, body));
   }
   *out += "]}";
   return body;

@@ -158,11 +158,15 @@ absl::Status WrongTensorType(std::string_view key, std::string_view tensor,
                                            expected, "."));
 }
 
-// The region that a tensor's parameters name; nothing when it is not in shared memory.
-using Region = std::optional<std::string_view>;
-absl::StatusOr<Region> SharedMemoryRegion(std::string_view tensor,
-                                          const ParameterViews& parameters) {
-  if (parameters.empty()) return Region();
+// Numbers are signed on the wire: those below 0 become what no region has.
+uint64_t NumberOf(const ParameterChoice* value) {
+  return value == nullptr ? 0 : static_cast<uint64_t>(std::get<int64_t>(*value));
+}
+
+// Where in shared memory a tensor's parameters say that it is; nothing when it is not there.
+using Range = std::optional<SharedMemoryRange>;
+absl::StatusOr<Range> RangeOf(std::string_view tensor, const ParameterViews& parameters) {
+  if (parameters.empty()) return Range();
   const ParameterChoice* region = Find(parameters, "shared_memory_region");
   if (region != nullptr && !std::holds_alternative<std::string_view>(*region)) {
     return WrongTensorType("shared_memory_region", tensor, "string_param");
@@ -178,17 +182,18 @@ absl::StatusOr<Region> SharedMemoryRegion(std::string_view tensor,
           tensor, "'"));
     }
   }
-  if (region == nullptr) return Region();
-  if (Find(parameters, "shared_memory_byte_size") == nullptr) {
+  if (region == nullptr) return Range();
+  const ParameterChoice* byte_size = Find(parameters, "shared_memory_byte_size");
+  if (byte_size == nullptr) {
     return absl::InvalidArgumentError(
         StrCat("'shared_memory_byte_size' must be specified along with 'shared_memory_region' "
                "parameter for tensor '",
                tensor, "'"));
   }
-  return Region(std::get<std::string_view>(*region));
+  return SharedMemoryRange{std::get<std::string_view>(*region),
+                           NumberOf(Find(parameters, "shared_memory_offset")), NumberOf(byte_size)};
 }
 
-// Regions cannot be registered, so none is ever found.
 absl::Status UnknownRegion(std::string_view region) {
   return absl::NotFoundError(StrCat("Unable to find shared memory region: '", region, "'"));
 }
@@ -196,26 +201,32 @@ absl::Status UnknownRegion(std::string_view region) {
 // Finds the data of each input in turn.
 class InputReader {
  public:
-  InputReader(const InferMessage& message, InferRequest& request)
-      : message_(message), request_(request) {}
+  InputReader(const InferMessage& message, InferRequest& request, SharedTensors* shared)
+      : message_(message), request_(request), shared_(shared) {}
 
   absl::Status Add(const InputView& view) {
     InferRequest::Input& input = request_.inputs.emplace_back();
     input.name = view.name;
     input.data_type = DataTypeFromProtocolName(view.datatype);
     input.shape = view.shape;
-    NEREID_ASSIGN_OR_RETURN(const Region region, SharedMemoryRegion(view.name, view.parameters));
-    if (region) {
-      return view.contents.present()
-                 ? Refuse(StrCat("unexpected 'content' provided when using shared memory for input "
-                                 "tensor '",
-                                 view.name, "' for model '", message_.model_name, "'"))
-                 : UnknownRegion(*region);
-    }
+    NEREID_ASSIGN_OR_RETURN(const Range range, RangeOf(view.name, view.parameters));
+    if (range) return AddShared(view, *range, input);
     return view.contents.present() ? AddContents(view, input) : AddRaw(view, input);
   }
 
  private:
+  absl::Status AddShared(const InputView& view, const SharedMemoryRange& range,
+                         InferRequest::Input& input) {
+    if (view.contents.present()) {
+      return Refuse(
+          StrCat("unexpected 'content' provided when using shared memory for input tensor '",
+                 view.name, "' for model '", message_.model_name, "'"));
+    }
+    if (shared_ == nullptr) return UnknownRegion(range.region);
+    NEREID_ASSIGN_OR_RETURN(input.data, shared_->ReadInput(range, input.data_type));
+    return absl::OkStatus();
+  }
+
   absl::Status AddContents(const InputView& view, InferRequest::Input& input) {
     if (!message_.raw_inputs.empty()) {
       return Refuse(
@@ -240,6 +251,7 @@ class InputReader {
 
   const InferMessage& message_;
   InferRequest& request_;
+  SharedTensors* const shared_;
   size_t next_raw_ = 0;
 };
 
@@ -258,17 +270,18 @@ absl::StatusOr<uint32_t> ClassificationCount(const ParameterViews& parameters) {
   return static_cast<uint32_t>(std::min<int64_t>(*count, std::numeric_limits<uint32_t>::max()));
 }
 
-absl::Status AddOutput(const OutputView& view, InferRequest& request) {
+absl::Status AddOutput(const OutputView& view, InferRequest& request, SharedTensors* shared) {
   InferRequest::RequestedOutput& output = request.requested_outputs.emplace_back();
   output.name = view.name;
   if (view.parameters.empty()) return absl::OkStatus();
-  NEREID_ASSIGN_OR_RETURN(const Region region, SharedMemoryRegion(view.name, view.parameters));
+  NEREID_ASSIGN_OR_RETURN(const Range range, RangeOf(view.name, view.parameters));
   NEREID_ASSIGN_OR_RETURN(output.classification_count, ClassificationCount(view.parameters));
-  if (!region) return absl::OkStatus();
-  return output.classification_count == 0
-             ? UnknownRegion(*region)
-             : absl::InvalidArgumentError(
-                   "output can't set both 'shared_memory_region' and 'classification'");
+  if (!range) return absl::OkStatus();
+  if (output.classification_count != 0) {
+    return absl::InvalidArgumentError(
+        "output can't set both 'shared_memory_region' and 'classification'");
+  }
+  return shared == nullptr ? UnknownRegion(range->region) : shared->AddOutput(view.name, *range);
 }
 
 }  // namespace
@@ -282,11 +295,11 @@ absl::Status AddRequestParameters(const InferMessage& message, InferRequest& req
   return CheckNames(message, request);
 }
 
-absl::Status AddTensors(const InferMessage& message, InferRequest& request) {
-  InputReader reader(message, request);
+absl::Status AddTensors(const InferMessage& message, InferRequest& request, SharedTensors* shared) {
+  InputReader reader(message, request, shared);
   for (const InputView& input : message.inputs) NEREID_RETURN_IF_ERROR(reader.Add(input));
   for (const OutputView& output : message.outputs) {
-    NEREID_RETURN_IF_ERROR(AddOutput(output, request));
+    NEREID_RETURN_IF_ERROR(AddOutput(output, request, shared));
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "infer/shared_tensors.h"
 #include "nereid/request.h"
 #include "wire/kserve_protobuf_message.h"
 
@@ -12,7 +13,9 @@ namespace nereid {
 // Sets storage, id, parameters and what the known parameters mean; refuses names that occur twice.
 absl::Status AddRequestParameters(const InferMessage& message, InferRequest& request);
 
-// Sets inputs and requested outputs. Raw data stays in the message's bytes.
-absl::Status AddTensors(const InferMessage& message, InferRequest& request);
+// Sets inputs and requested outputs. Raw data stays in the message's bytes. Tensors in shared
+// memory go through `shared`; without it every region is unknown.
+absl::Status AddTensors(const InferMessage& message, InferRequest& request,
+                        SharedTensors* shared = nullptr);
 
 }  // namespace nereid

@@ -13,6 +13,7 @@ struct OutputFormat {
     const TensorSpec* spec = nullptr;
     bool is_binary = false;
     uint32_t classification_count = 0;  // 0: the tensor itself
+    bool in_region = false;             // its data is not in the body at all
   };
 
   // Outputs the request named. When it named none, all are sent as `binary_by_default` says.
@@ -23,7 +24,7 @@ struct OutputFormat {
     for (const Entry& entry : entries) {
       if (entry.spec == spec) return entry;
     }
-    return {spec, binary_by_default, 0};
+    return {spec, binary_by_default};
   }
 };
 
