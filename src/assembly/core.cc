@@ -163,6 +163,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
   server.strict_readiness = options.strict_readiness;
   server.exit_on_error = options.exit_on_error;
   server.exit_timeout = std::chrono::seconds(options.exit_timeout_secs);
+  server.allow_client_shared_memory = options.allow_client_shared_memory;
   server.repository = MakeRepositoryOptions(options.repository, core->loader_.get());
   NEREID_ASSIGN_OR_RETURN(core->server_, Server::Create(std::move(server)));
 

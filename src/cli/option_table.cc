@@ -391,7 +391,7 @@ const OptionRow kOptions[] = {
     {kMemory, "model-load-gpu-limit", "<gpu>:<fraction>", "", "Share of a GPU's memory above which no further instance is made. May be given more than once.", AddGpuLimit},
     {kMemory, "host-pool-idle-byte-size", "<integer>", "1073741824", "Bytes of host memory kept for reuse by large requests and responses.", SET_INTEGER(host_pool_idle_bytes, 0, kMaxInt64)},
 
-    {kSharedMemory, "allow-client-shm", "<boolean>", "false", "Let clients register shared memory.", nullptr, "client shared memory", "false|off|0"},
+    {kSharedMemory, "allow-client-shm", "<boolean>", "false", "Let clients register regions of shared memory, system and CUDA. For clients that are trusted as the server is.", SET_BOOL(allow_client_shared_memory)},
 
     {kDeprecated, "strict-model-config", "<boolean>", "false", "Use --disable-auto-complete-config.", SetStrictModelConfig},
     {kDeprecated, "response-cache-byte-size", "<integer>", "0", "Use --cache-config.", nullptr, "the response cache", "0"},

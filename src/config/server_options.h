@@ -108,6 +108,7 @@ struct ServerOptions {
   std::string backend_directory;  // empty: where the installed server keeps its modules
   // By backend name; "" holds the settings that apply to all of them.
   std::map<std::string, std::map<std::string, std::string>> backend_config;
+  bool allow_client_shared_memory = false;  // clients register regions of memory
   int64_t pinned_memory_pool_bytes = 256 << 20;
   std::map<int, int64_t> cuda_memory_pool_bytes;  // by GPU
   double min_compute_capability = 7.5;

@@ -9,6 +9,7 @@
 #include "backend/guarded.h"
 #include "common/log.h"
 #include "common/strings.h"
+#include "model/host_inputs.h"
 #include "sched/refusal.h"
 
 namespace nereid {
@@ -115,6 +116,8 @@ void InstanceWorker::Serve() {
 void InstanceWorker::Execute(Batch batch) {
   const TimePoint now = Clock::now();
   RefuseStale(batch, now);
+  // Backends that run on GPUs take inputs from there; all others find them in host memory.
+  if (options_.context.kind != InstanceKind::kGpu) BringInputsToHost(batch);
   if (batch.empty()) return;
   for (size_t i = 0; i < batch.size(); ++i) batch.request(i).timeline.exec_start = now;
   batch.set_observer(options_.observer);

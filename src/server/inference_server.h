@@ -13,6 +13,7 @@
 #include "infer/model_resolver.h"
 #include "infer/model_statistics.h"
 #include "infer/servable.h"
+#include "memory/shared_memory.h"
 #include "nereid/request.h"
 
 namespace nereid {
@@ -81,6 +82,9 @@ class InferenceServer {
   virtual void LoadModel(std::string model, LoadOverrides overrides, Done done) = 0;
   // `done` runs once its versions are out of the serving map; the rest goes on by itself.
   virtual void UnloadModel(std::string model, bool unload_dependents, Done done) = 0;
+
+  // The regions of memory that clients share with this server; outlives every request.
+  virtual SharedMemoryRegistry& shared_memory() = 0;
 
   // Admits the request (draining? cancelled? deadline passed?) and submits it. Always answered
   // through the request's sink.

@@ -30,9 +30,17 @@ StatisticsRow ToStatisticsRow(const Servable& servable) {
 }  // namespace
 
 std::vector<std::string> DefaultExtensions() {
-  return {"classification",  "model_repository",    "model_repository(unload_dependents)",
-          "schedule_policy", "model_configuration", "binary_tensor_data",
-          "parameters",      "statistics",          "logging"};
+  return {"classification",
+          "model_repository",
+          "model_repository(unload_dependents)",
+          "schedule_policy",
+          "model_configuration",
+          "system_shared_memory",
+          "cuda_shared_memory",
+          "binary_tensor_data",
+          "parameters",
+          "statistics",
+          "logging"};
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(Options options) {
@@ -53,7 +61,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Options options) {
 }
 
 Server::Server(Options options, std::unique_ptr<ModelRepository> repository)
-    : options_(std::move(options)), repository_(std::move(repository)) {}
+    : options_(std::move(options)),
+      shared_memory_(options_.allow_client_shared_memory),
+      repository_(std::move(repository)) {}
 
 Server::~Server() {
   if (const absl::Status stopped = Stop(std::chrono::seconds(0)); !stopped.ok()) {

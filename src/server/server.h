@@ -27,6 +27,7 @@ class Server : public InferenceServer {
     bool strict_readiness = true;  // READY only while every model is
     bool exit_on_error = true;     // Create() fails when a start-up model does
     std::chrono::seconds exit_timeout{30};
+    bool allow_client_shared_memory = false;
     RepositoryOptions repository;
     const TimeSource* clock = &TimeSource::Real();  // outlives the server
   };
@@ -58,6 +59,7 @@ class Server : public InferenceServer {
   absl::StatusOr<std::vector<IndexRow>> RepositoryIndex(bool ready_only) const override;
   void LoadModel(std::string model, LoadOverrides overrides, Done done) override;
   void UnloadModel(std::string model, bool unload_dependents, Done done) override;
+  SharedMemoryRegistry& shared_memory() override { return shared_memory_; }
   void Infer(ServableHandle servable, std::unique_ptr<InferRequest> request) noexcept override;
 
  private:
@@ -69,6 +71,7 @@ class Server : public InferenceServer {
   absl::Status Admit(const InferRequest& request) const;
 
   const Options options_;
+  SharedMemoryRegistry shared_memory_;  // outlives the requests in the repository's models
   const std::unique_ptr<ModelRepository> repository_;
   std::atomic<ServerState> state_{ServerState::kInitializing};
 };

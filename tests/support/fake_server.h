@@ -80,6 +80,9 @@ class FakeServer : public InferenceServer {
   std::vector<Unloaded> unloads;
   absl::Status load_status;
   absl::Status unload_status;
+  bool allows_client_memory = false;
+  SharedMemoryRegistry regions{true};
+  SharedMemoryRegistry no_regions{false};
   // What Infer() refuses everything with.
   absl::Status infer_status;
 
@@ -136,6 +139,9 @@ class FakeServer : public InferenceServer {
   void UnloadModel(std::string model, bool unload_dependents, Done done) override {
     unloads.push_back({std::move(model), unload_dependents});
     done(unload_status);
+  }
+  SharedMemoryRegistry& shared_memory() override {
+    return allows_client_memory ? regions : no_regions;
   }
   void Infer(ServableHandle servable, std::unique_ptr<InferRequest> request) noexcept override {
     if (!infer_status.ok()) return request->Fail(infer_status);

@@ -5,7 +5,6 @@
 
 #include "common/status_macros.h"
 #include "common/strings.h"
-#include "memory/host_memory.h"
 #include "wire/classification.h"
 #include "wire/kserve_protobuf_response.h"
 
@@ -18,9 +17,9 @@ GrpcSink::GrpcSink(RpcCallHandle call, ServableHandle servable, std::string_view
       model_name_(model_name),
       request_id_(request_id) {}
 
-absl::StatusOr<Buffer> GrpcSink::Allocate(const TensorSpec&, size_t byte_size,
-                                          MemoryPlace) noexcept {
-  return AllocateHost(byte_size);
+absl::StatusOr<Buffer> GrpcSink::Allocate(const TensorSpec& spec, size_t byte_size,
+                                          MemoryPlace preferred) noexcept {
+  return AllocateOutput(shared_.get(), spec, byte_size, preferred);
 }
 
 void GrpcSink::Send(InferResponse response, bool is_final) noexcept {
@@ -35,7 +34,7 @@ void GrpcSink::Send(InferResponse response, bool is_final) noexcept {
 
 void GrpcSink::Finish() noexcept {
   if (response_count_ == 1) return Answer(*std::move(held_));
-  call_.Fail(absl::InternalError(StrCat("expected a single response, got ", response_count_)));
+  AnswerError(absl::InternalError(StrCat("expected a single response, got ", response_count_)));
 }
 
 absl::Status GrpcSink::Classify(InferResponse& response) const {
@@ -52,12 +51,19 @@ absl::Status GrpcSink::Classify(InferResponse& response) const {
 }
 
 void GrpcSink::Answer(InferResponse response) noexcept {
+  DeliverOutputs(shared_.get(), response);
   if (response.status.ok()) response.status = Classify(response);
-  if (!response.status.ok()) return call_.Fail(response.status);
+  if (!response.status.ok()) return AnswerError(response.status);
+  shared_.reset();
   const std::string version = std::to_string(servable_->version());
   auto message = EncodeInferResponse({model_name_, version, request_id_}, response);
   if (!message.ok()) return call_.Fail(message.status());
   call_.Reply(*std::move(message));
+}
+
+void GrpcSink::AnswerError(const absl::Status& status) noexcept {
+  shared_.reset();
+  call_.Fail(status);
 }
 
 }  // namespace nereid

@@ -56,7 +56,9 @@ void HandleModelInfer(const RpcEnvironment& environment, RpcCallHandle call) {
   if (status.ok()) {
     status = ForwardMetadata(*environment.forwarding, incoming, request->parameters);
   }
-  if (status.ok()) status = AddTensors(message, *request);
+  SharedTensors shared(&environment.server->shared_memory(), (*servable)->config().get());
+  if (status.ok()) status = AddTensors(message, *request, &shared);
+  sink.set_shared(std::move(shared));
   if (!status.ok()) return request->Fail(std::move(status));
   sink.SetRequestedOutputs(request->requested_outputs);
   environment.server->Infer(std::move(*servable), std::move(request));

@@ -11,16 +11,20 @@ class SystemSharedMemoryStatusResponse;
 
 namespace nereid {
 
-// The shared-memory extensions of a server that lets clients register nothing: there are no
-// regions, and none can be added.
+// The shared-memory extensions: clients register regions, which then stand for tensors.
 
+// The region of that name, or all of the kind.
 absl::Status SystemSharedMemoryStatusOf(const RpcEnvironment& environment,
                                         const inference::SystemSharedMemoryStatusRequest& request,
                                         inference::SystemSharedMemoryStatusResponse* response);
 absl::Status CudaSharedMemoryStatusOf(const RpcEnvironment& environment,
                                       const inference::CudaSharedMemoryStatusRequest& request,
                                       inference::CudaSharedMemoryStatusResponse* response);
-// Refuses whatever the message says.
-void RefuseSharedMemory(const RpcEnvironment& environment, RpcCallHandle call);
+
+// Refuse whatever the message says where clients may not register regions.
+void HandleSystemSharedMemoryRegister(const RpcEnvironment& environment, RpcCallHandle call);
+void HandleSystemSharedMemoryUnregister(const RpcEnvironment& environment, RpcCallHandle call);
+void HandleCudaSharedMemoryRegister(const RpcEnvironment& environment, RpcCallHandle call);
+void HandleCudaSharedMemoryUnregister(const RpcEnvironment& environment, RpcCallHandle call);
 
 }  // namespace nereid

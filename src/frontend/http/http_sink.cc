@@ -6,7 +6,6 @@
 
 #include "common/strings.h"
 #include "frontend/http/http_reply.h"
-#include "memory/host_memory.h"
 #include "net/event_loop.h"
 #include "wire/kserve_json_response.h"
 
@@ -69,9 +68,9 @@ HttpSink::HttpSink(HttpExchange exchange, ServableHandle servable, ContentEncodi
 HttpSink::RefusalScope::RefusalScope(const HttpSink* sink) { refusing_sink = sink; }
 HttpSink::RefusalScope::~RefusalScope() { refusing_sink = nullptr; }
 
-absl::StatusOr<Buffer> HttpSink::Allocate(const TensorSpec& /*spec*/, size_t byte_size,
-                                          MemoryPlace /*preferred*/) noexcept {
-  return AllocateHost(byte_size);
+absl::StatusOr<Buffer> HttpSink::Allocate(const TensorSpec& spec, size_t byte_size,
+                                          MemoryPlace preferred) noexcept {
+  return AllocateOutput(shared_.get(), spec, byte_size, preferred);
 }
 
 void HttpSink::Send(InferResponse response, bool is_final) noexcept {
@@ -91,7 +90,9 @@ void HttpSink::Finish() noexcept {
 }
 
 void HttpSink::Answer(InferResponse response) noexcept {
+  DeliverOutputs(shared_.get(), response);
   if (!response.status.ok()) return AnswerError(response.status);
+  shared_.reset();
   EventLoop& loop = reply_.exchange.loop();
   if (loop.InLoopThread() || BytesToWorkOn(reply_, response) <= kMaxInPlace) {
     return SendReply(std::move(reply_), std::move(response));
@@ -102,6 +103,7 @@ void HttpSink::Answer(InferResponse response) noexcept {
 }
 
 void HttpSink::AnswerError(const absl::Status& status) noexcept {
+  shared_.reset();
   ReplyError(std::move(reply_.exchange), status,
              refusing_sink == this ? kJsonContentType : kTextContentType);
 }

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "infer/servable.h"
+#include "infer/shared_tensors.h"
 #include "nereid/response.h"
 #include "net/compression.h"
 #include "net/http_exchange.h"
@@ -22,6 +25,10 @@ class HttpSink final : public ResponseSink {
   // How the outputs are to be sent, and the id to be sent back. Before the request is submitted.
   OutputFormat& format() { return reply_.format; }
   void set_request_id(const std::string& id) { reply_.request_id = id; }
+  // The tensors that lie in shared memory, if any do.
+  void set_shared(SharedTensors shared) {
+    if (!shared.empty()) shared_ = std::make_unique<SharedTensors>(std::move(shared));
+  }
 
   // While one exists on this thread, errors of `sink` are refusals of the request itself rather
   // than failures of its execution, and say so by their content type.
@@ -53,6 +60,7 @@ class HttpSink final : public ResponseSink {
   void AnswerError(const absl::Status& status) noexcept;
 
   Reply reply_;
+  std::unique_ptr<const SharedTensors> shared_;
   // A response of a backend that has not said yet whether it is the only one.
   std::optional<InferResponse> held_;
   int64_t response_count_ = 0;

@@ -83,8 +83,11 @@ void Submit(const HttpEnvironment& environment, HttpExchange exchange, ServableH
   request->timeline.received = received;
   JsonInferLimits limits;
   limits.max_input_size = environment.max_input_size;
-  absl::Status status = DecodeInferBody(body, servable->config(), limits, *request, sink.format());
+  SharedTensors shared(&environment.server->shared_memory(), servable->config().get());
+  absl::Status status =
+      DecodeInferBody(body, servable->config(), limits, *request, sink.format(), &shared);
   if (status.ok()) status = ForwardHeaders(*environment.forwarding, http, request->parameters);
+  sink.set_shared(std::move(shared));
   if (!status.ok()) return request->Fail(std::move(status));
   sink.set_request_id(request->id);
   environment.server->Infer(std::move(servable), std::move(request));

@@ -12,6 +12,7 @@
 #include "common/strings.h"
 #include "frontend/http/base64.h"
 #include "frontend/http/http_reply.h"
+#include "frontend/http/json_members.h"
 #include "net/http_exchange.h"
 #include "server/inference_server.h"
 #include "wire/json_value.h"
@@ -21,19 +22,6 @@ namespace nereid {
 namespace {
 
 constexpr std::string_view kFilePrefix = "file:";
-
-// The member of that name of a value that may be absent or anything else.
-std::optional<JsonValue> FindMember(const std::optional<JsonValue>& object,
-                                    std::string_view wanted) {
-  std::optional<JsonValue> found;
-  if (!object) return found;
-  std::string scratch;
-  object->ForEachMember(&scratch, [&](std::string_view name, const JsonValue& value) {
-    if (name == wanted) found = value;
-    return !found;
-  });
-  return found;
-}
 
 // The body, which may be left out.
 absl::StatusOr<std::optional<JsonValue>> ParseOptionalBody(const HttpRequest& request) {

@@ -12,6 +12,7 @@
 #include "frontend/http/logging_handlers.h"
 #include "frontend/http/metadata_handlers.h"
 #include "frontend/http/repository_handlers.h"
+#include "frontend/http/shared_memory_handlers.h"
 
 namespace nereid {
 namespace {
@@ -74,15 +75,15 @@ constexpr Row kRows[] = {
     {kGet, "/v2/systemsharedmemory" REGION_PATH "/status", kMemory, kJson,
      HandleWithJson<SystemSharedMemoryStatusBody>},
     {kPost, "/v2/systemsharedmemory" REGION_PATH "/register", kMemory, kJson,
-     HandleWithJson<RefuseSharedMemoryBody>},
+     HandleSystemSharedMemoryRegister},
     {kPost, "/v2/systemsharedmemory" REGION_PATH "/unregister", kMemory, kJson,
-     HandleWithJson<RefuseSharedMemoryBody>},
+     HandleSystemSharedMemoryUnregister},
     {kGet, "/v2/cudasharedmemory" REGION_PATH "/status", kMemory, kJson,
      HandleWithJson<CudaSharedMemoryStatusBody>},
     {kPost, "/v2/cudasharedmemory" REGION_PATH "/register", kMemory, kJson,
-     HandleWithJson<RefuseSharedMemoryBody>},
+     HandleCudaSharedMemoryRegister},
     {kPost, "/v2/cudasharedmemory" REGION_PATH "/unregister", kMemory, kJson,
-     HandleWithJson<RefuseSharedMemoryBody>},
+     HandleCudaSharedMemoryUnregister},
 };
 
 #undef MODEL_PATH
