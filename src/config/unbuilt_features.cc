@@ -45,6 +45,33 @@ constexpr Feature kUnbuilt[] = {
      [](const ModelConfig& c) { return c.parameters().contains("TRITON_BATCH_STRATEGY_PATH"); }},
 };
 
+// Settings that other builds act on; here a model serves the same without them.
+constexpr Feature kWithoutEffect[] = {
+    {"instance_group.rate_limiter",
+     [](const ModelConfig& c) {
+       return AnyGroup(c, [](const Group& group) {
+         return !group.rate_limiter().resources().empty() || group.rate_limiter().priority() != 0;
+       });
+     }},
+    {"instance_group.host_policy",
+     [](const ModelConfig& c) {
+       return AnyGroup(c, [](const Group& group) { return !group.host_policy().empty(); });
+     }},
+    {"cc_model_filenames", [](const ModelConfig& c) { return !c.cc_model_filenames().empty(); }},
+    {"optimization.priority",
+     [](const ModelConfig& c) {
+       return c.optimization().priority() != inference::ModelOptimizationPolicy::PRIORITY_DEFAULT;
+     }},
+    {"optimization.cuda", [](const ModelConfig& c) { return c.optimization().has_cuda(); }},
+    {"optimization.eager_batching",
+     [](const ModelConfig& c) { return c.optimization().eager_batching(); }},
+    {"optimization.gather_kernel_buffer_threshold",
+     [](const ModelConfig& c) { return c.optimization().gather_kernel_buffer_threshold() != 0; }},
+};
+
+// The only family whose buckets a model may choose.
+constexpr std::string_view kFirstResponseHistogram = "nv_inference_first_response_histogram_ms";
+
 }  // namespace
 
 absl::Status CheckSupported(const ModelConfig& config) {
@@ -59,11 +86,17 @@ absl::Status CheckSupported(const ModelConfig& config) {
 }
 
 std::vector<std::string> SettingsWithoutEffect(const ModelConfig& config) {
-  const bool limited = AnyGroup(config, [](const Group& group) {
-    return !group.rate_limiter().resources().empty() || group.rate_limiter().priority() != 0;
-  });
-  if (!limited) return {};
-  return {"instance_group.rate_limiter"};
+  std::vector<std::string> settings;
+  for (const Feature& setting : kWithoutEffect) {
+    if (setting.needed(config)) settings.emplace_back(setting.name);
+  }
+  for (const auto& control : config.model_metrics().metric_control()) {
+    const std::string& family = control.metric_identifier().family();
+    if (family != kFirstResponseHistogram) {
+      settings.push_back(StrCat("model_metrics.metric_control of family '", family, "'"));
+    }
+  }
+  return settings;
 }
 
 }  // namespace nereid

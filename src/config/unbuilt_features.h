@@ -15,8 +15,7 @@ namespace nereid {
 // features: a model is refused rather than served without one.
 absl::Status CheckSupported(const inference::ModelConfig& config);
 
-// Settings of the model that have no effect under the options of this server, for a warning at
-// load: the rate limiter's, while the server runs with `--rate-limit=off`.
+// Settings of the model that are valid and have no effect in this build, for a warning at load.
 std::vector<std::string> SettingsWithoutEffect(const inference::ModelConfig& config);
 
 }  // namespace nereid

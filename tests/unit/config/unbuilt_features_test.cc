@@ -58,5 +58,28 @@ TEST(SettingsWithoutEffect, NamesTheRateLimiterOnlyWhereItIsUsed) {
   EXPECT_TRUE(SettingsWithoutEffect(Parse("instance_group { rate_limiter {} }")).empty());
 }
 
+TEST(SettingsWithoutEffect, NamesEachThatIsSet) {
+  for (const Row& row : {
+           Row{"instance_group { host_policy: \"p\" }", "instance_group.host_policy"},
+           Row{"cc_model_filenames { key: \"8.0\" value: \"f\" }", "cc_model_filenames"},
+           Row{"optimization { priority: PRIORITY_MAX }", "optimization.priority"},
+           Row{"optimization { cuda { graphs: true } }", "optimization.cuda"},
+           Row{"optimization { eager_batching: true }", "optimization.eager_batching"},
+           Row{"optimization { gather_kernel_buffer_threshold: 8 }",
+               "optimization.gather_kernel_buffer_threshold"},
+           Row{"model_metrics { metric_control { metric_identifier { family: \"f\" } } }",
+               "model_metrics.metric_control of family 'f'"},
+       }) {
+    EXPECT_THAT(SettingsWithoutEffect(Parse(row.text)), ::testing::ElementsAre(row.feature));
+  }
+  EXPECT_TRUE(SettingsWithoutEffect(Parse(R"(
+      max_batch_size: 4 dynamic_batching {} instance_group { kind: KIND_CPU }
+      optimization { graph { level: 1 } input_pinned_memory { enable: true } }
+      model_metrics { metric_control {
+        metric_identifier { family: "nv_inference_first_response_histogram_ms" }
+        histogram_options { buckets: [ 1 ] } } })"))
+                  .empty());
+}
+
 }  // namespace
 }  // namespace nereid
