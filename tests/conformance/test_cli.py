@@ -81,7 +81,7 @@ def test_wrong_values_are_refused(arguments, text):
 @pytest.mark.parametrize("arguments", [
     ["--allow-sagemaker=true"], ["--allow-vertex-ai=true"], ["--trace-config=level=TIMESTAMPS"],
     ["--cache-config=local,size=1000"], ["--rate-limit=execution_count"], ["--rate-limit-resource=R1:1"],
-    ["--allow-client-shm=true"], ["--host-policy=p,numa-node=0"], ["--response-cache-byte-size=100"],
+    ["--host-policy=p,numa-node=0"], ["--response-cache-byte-size=100"],
     ["--repoagent-directory=/x"], ["--trace-level=TIMESTAMPS"], ["--buffer-manager-thread-count=2"]])
 def test_what_is_not_built_is_refused_by_name(arguments):
     said = refused(*arguments)
@@ -179,6 +179,7 @@ def test_the_tables_of_the_start(tmp_path, start_server):
     assert models["a", "3"] == "READY" and models["b", "1"] == "READY"
     assert models["c", "1"].startswith("UNAVAILABLE: Invalid argument: ")
     assert [row[0] for row in table(server, "Model")[1:]] == sorted(row[0] for row in table(server, "Model")[1:])
+    assert table(server, "Repository Agent") == [["Repository Agent", "Path"]]
     backends = {row[0]: row for row in table(server, "Backend")[1:]}
     assert set(backends) == {"identity", "onnxruntime"}
     assert backends["identity"][1].endswith("libnereid_identity.so")
@@ -193,6 +194,17 @@ def test_the_tables_of_the_start(tmp_path, start_server):
     assert services["HTTP"] == server.http and services["gRPC"] == server.grpc and services["Metrics"] == server.metrics
     borders = [line for line in server.lines if line.startswith("+")]
     assert all(re.fullmatch(r"(\+-+)+\+", line) for line in borders)
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_a_verbose_start_shows_the_keepalive_options(tmp_path, start_server, verbosity):
+    write_identity(tmp_path, "m")
+    server = start_server(f"--model-repository={tmp_path}", f"--log-verbose={verbosity}", "--grpc-keepalive-time=1234")
+    server.wait_log(r"^\| Metrics +\|")
+    assert ("| GRPC KeepAlive Option" in server.log) == (verbosity == 1)
+    if verbosity:
+        options = dict(table(server, "GRPC KeepAlive Option")[1:])
+        assert options["keepalive_time_ms"] == "1234" and options["http2_max_ping_strikes"] == "2"
 
 
 DEFAULT_LINE = re.compile(r'[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} \d+ [\w.]+:\d+\] "')

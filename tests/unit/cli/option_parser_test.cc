@@ -51,7 +51,7 @@ TEST(OptionParserTest, ErrorsSayWhatToChange) {
       {{"--log-format=iso"}, "expected default or ISO8601"},
       {{"--rate-limit=execution_count"}, "the rate limiter is not built yet"},
       {{"--cache-config=local,size=1"}, "the response cache is not built yet"},
-      {{"--allow-client-shm=true"}, "client shared memory is not built yet"},
+      {{"--allow-client-shm=sometimes"}, "invalid value for bool option: sometimes"},
       {{"--metrics-config=foo=1"}, "unknown metrics setting 'foo'"},
       {{"--http-restricted-api=nonsense:k=v"}, "unknown restricted api 'nonsense'"},
       {{"--grpc-restricted-protocol=nonsense:k=v"}, "unknown restricted protocol 'nonsense'"},
@@ -68,6 +68,11 @@ TEST(OptionParserTest, ErrorsSayWhatToChange) {
     EXPECT_NE(ErrorOf(row.arguments).find(row.message), std::string::npos)
         << row.arguments[0] << ": " << ErrorOf(row.arguments);
   }
+}
+
+TEST(OptionParserTest, ClientsShareMemoryOnlyWhenTold) {
+  EXPECT_FALSE(ParseCommandLine({})->options.allow_client_shared_memory);
+  EXPECT_TRUE(ParseCommandLine({"--allow-client-shm=true"})->options.allow_client_shared_memory);
 }
 
 TEST(OptionParserTest, UnbuiltFeaturesTakeTheirDefaults) {
