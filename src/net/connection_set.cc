@@ -14,8 +14,9 @@ constexpr size_t kScratchBytes = 64 * 1024;
 // Often enough that a time-out passes at most a quarter late.
 std::chrono::milliseconds SweepPeriod(const HttpConnectionOptions& options) {
   std::chrono::milliseconds period{4000};
-  for (const auto timeout : {options.head_timeout, options.body_timeout, options.idle_timeout,
-                             options.write_timeout, options.linger_timeout}) {
+  for (const auto timeout :
+       {options.head_timeout, options.body_timeout, options.idle_timeout, options.write_timeout,
+        options.linger_timeout, options.drain_timeout}) {
     if (timeout.count() > 0) period = std::min(period, timeout);
   }
   return std::max(period / 4, std::chrono::milliseconds(5));

@@ -208,7 +208,7 @@ void HttpConnection::StartRequest() {
   Enqueue(state);
   if (error) return FailTail(MakeErrorResponse(error->status, error->message));
 
-  state->close_after = !request.keep_alive;
+  state->close_after = !request.keep_alive || (set_->draining() && !reading_rest_);
   HeadDecision decision = handler_->OnHead(request);
   const uint64_t length = request.content_length.value_or(0);
   if (decision.refusal) return RefuseRequest(std::move(*decision.refusal));
@@ -380,7 +380,8 @@ bool HttpConnection::EmitFront() {
   framing.version_minor = state->request().version_minor;
   framing.head_only = state->request().method == HttpMethod::kHead;
   if (outbox.head) {
-    if (outbox.head->closes_connection() || set_->draining() ||
+    const bool is_last = set_->draining() && state == tail_;
+    if (outbox.head->closes_connection() || is_last ||
         (outbox.streaming && framing.version_minor == 0)) {
       state->close_after = true;
     }
@@ -453,6 +454,9 @@ void HttpConnection::UpdateInterest() {
 // --- Ending ------------------------------------------------------------------------------------
 
 bool HttpConnection::Expired(Time since, std::chrono::milliseconds timeout, Time now) const {
+  if (set_->draining() && (timeout.count() == 0 || timeout > options_.drain_timeout)) {
+    timeout = options_.drain_timeout;
+  }
   return timeout.count() > 0 && now - since >= timeout;
 }
 
@@ -499,8 +503,10 @@ bool HttpConnection::Idle() const {
 
 void HttpConnection::Drain() {
   Entry entry(this);
-  // A request that is already in the socket is still answered.
-  if (Idle()) OnReadable();
+  // Requests that are already in the socket are still answered.
+  reading_rest_ = true;
+  if (input_ == Input::kHead && !parse_blocked_ && !end_of_input_) OnReadable();
+  reading_rest_ = false;
   if (!closed_ && Idle()) Close();
 }
 

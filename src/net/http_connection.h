@@ -49,7 +49,8 @@ class HttpConnection {
   // Ends the connection if a time-out has passed.
   void CheckTimeouts(Time now);
 
-  // Ends the connection if it is idle; otherwise it ends with its current requests' answers.
+  // Ends the connection if it is idle; otherwise it ends with the answer to the last request that
+  // has been read by then, or to the one that is arriving.
   void Drain();
 
   // Ends the connection now; requests in flight are cancelled.
@@ -125,6 +126,7 @@ class HttpConnection {
   void PopFront();
   void DropPipeline();
   bool Idle() const;
+  // `timeout`, or less while the set drains.
   bool Expired(Time since, std::chrono::milliseconds timeout, Time now) const;
   void UpdateInterest();
 
@@ -164,6 +166,7 @@ class HttpConnection {
   bool hard_ = false;     // and only a reset can tell the client
   bool closed_ = false;
   bool has_served_ = false;
+  bool reading_rest_ = false;  // in Drain()
 
   Time head_start_{};  // of a head that is incomplete; zero: none
   Time last_input_;

@@ -193,6 +193,45 @@ TEST_F(HttpListenerTest, DrainStillAnswersARequestThatIsArriving) {
   EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
 }
 
+TEST_F(HttpListenerTest, DrainAnswersAllPipelinedRequestsThatHaveArrived) {
+  constexpr int kRequests = 3;
+  std::vector<HttpExchange> taken;
+  std::promise<void> all_taken;
+  handler_.on_request = [&](HttpExchange exchange) {
+    taken.push_back(std::move(exchange));
+    if (taken.size() == kRequests) all_taken.set_value();
+  };
+  Start();
+  RawHttpClient client = Connect();
+  client.Send(Get("/a") + Get("/b") + Get("/c"));
+  all_taken.get_future().wait();
+  EXPECT_FALSE(listener_->Drain(milliseconds(5)));
+  for (int i = 0; i < kRequests; ++i) {
+    taken[i].Reply(HttpResponse(200, "text/plain", std::to_string(i)));
+    const auto response = client.ReadResponse();
+    ASSERT_TRUE(response) << i;
+    EXPECT_EQ(response->body, std::to_string(i));
+    EXPECT_EQ(response->Header("connection"), i + 1 < kRequests ? "" : "close");
+  }
+  EXPECT_TRUE(client.AtEnd());
+  EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
+}
+
+TEST_F(HttpListenerTest, DrainDoesNotWaitForClientsThatHaveStopped) {
+  options_.connection.drain_timeout = milliseconds(40);
+  options_.connection.body_timeout = milliseconds(0);
+  Start();
+  RawHttpClient head = Connect();
+  head.Send("GET / HT");
+  RawHttpClient body = Connect();
+  body.Send("POST / HTTP/1.1\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n");
+  ASSERT_EQ(body.ReadResponse()->status, 100);
+  body.Send("abc");
+  EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
+  EXPECT_EQ(head.ReadResponse()->status, 408);
+  EXPECT_EQ(body.ReadResponse()->status, 408);
+}
+
 TEST_F(HttpListenerTest, ShutdownCancelsAndLaterRepliesGoNowhere) {
   std::promise<HttpExchange> taken;
   std::atomic<bool> cancelled{false};
