@@ -218,6 +218,37 @@ TEST(FuseAttentionTest, KeysInAnyOrder) {
   EXPECT_EQ(After(m, FuseAttention), "Transpose nereid.FMHA nereid.FMHA");
 }
 
+TEST(FuseAttentionTest, ScalesBehindViewsAreTheAttentions) {
+  GraphMaker m;
+  const ValueId x = m.Op("Tanh", {m.Input({2, 5, 12})});
+  const auto heads = [&](ValueId id) {
+    return m.Op("Transpose", {m.Op("Reshape", {id, m.Ints({2, 5, 3, 4})})},
+                {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  };
+  const ValueId q = heads(m.Op("Mul", {m.Op("Relu", {x}), m.Number(0.5f)}));
+  const ValueId k = m.Op("Mul", {heads(m.Op("Div", {m.Op("Abs", {x}), m.Number(4)})), m.Number(3)});
+  const ValueId kt = m.Op("Transpose", {k}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
+  m.Output(m.Op("MatMul", {m.Op("Softmax", {m.Op("MatMul", {q, kt})}), heads(x)}));
+  EXPECT_EQ(After(m, FuseAttention),
+            "Tanh Relu Abs Reshape Transpose Reshape Transpose Reshape Transpose nereid.FMHA");
+  Graph graph = m.graph();
+  ASSERT_TRUE(FuseAttention(graph).ok());
+  const Node& fused = graph.nodes.back();
+  EXPECT_FLOAT_EQ(fused.Float("scale", 1), 0.375f);
+  EXPECT_EQ(fused.Int("k_transposed", 1), 0);
+}
+
+TEST(FuseAttentionTest, AScaledValueThatOthersReadStaysScaled) {
+  GraphMaker m;
+  const ValueId x = m.Op("Mul", {m.Input({2, 3, 5, 4}), m.Number(0.5f)});
+  const ValueId kt = m.Op("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
+  m.Output(m.Op("MatMul", {m.Op("Softmax", {m.Op("MatMul", {x, kt})}), x}));
+  EXPECT_EQ(After(m, FuseAttention), "Mul nereid.FMHA");
+  Graph graph = m.graph();
+  ASSERT_TRUE(FuseAttention(graph).ok());
+  EXPECT_EQ(graph.nodes.back().Float("scale", 0), 1);
+}
+
 TEST(FuseAttentionTest, LeavesScoresThatAreReadAndOtherAxes) {
   GraphMaker m;
   const ValueId q = m.Input({2, 3, 5, 4});

@@ -1,6 +1,9 @@
 #include "backends/cuda/passes/fuse_attention.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,16 +16,64 @@
 namespace nereid::engine {
 namespace {
 
+constexpr std::array<std::string_view, 5> kViews = {"Flatten", "Reshape", "Squeeze", "Transpose",
+                                                    "Unsqueeze"};
+
+bool IsView(const Node& node) {
+  return node.domain.empty() && std::ranges::find(kViews, node.op) != kViews.end();
+}
+
+// Of a multiplication, or division, by a number: the number and what is multiplied.
+std::optional<std::pair<ValueId, double>> ScaledBy(const GraphEditor& editor, const Node& node) {
+  if (!node.domain.empty() || (node.op != "Div" && node.op != "Mul")) return std::nullopt;
+  const auto parts = SplitScalar(editor, node);
+  if (!parts.has_value() || node.op == "Mul") return parts;
+  if (parts->first != node.inputs[0]) return std::nullopt;
+  return std::pair(parts->first, 1 / parts->second);
+}
+
+// The numbers that a value is multiplied by on its way, views included, as far as nothing else
+// reads what lies between.
+double ScaleOf(const GraphEditor& editor, ValueId id) {
+  double scale = 1;
+  for (;;) {
+    const Node* node = editor.Producer(id);
+    if (node == nullptr || !editor.HasOneUse(id)) return scale;
+    if (const auto parts = ScaledBy(editor, *node); parts.has_value()) {
+      scale *= parts->second;
+      id = parts->first;
+    } else if (IsView(*node)) {
+      id = node->inputs[0];
+    } else {
+      return scale;
+    }
+  }
+}
+
+// The same value without those numbers.
+ValueId Unscaled(GraphEditor& editor, NodeId before, ValueId id) {
+  const Node* node = editor.Producer(id);
+  if (node == nullptr || !editor.HasOneUse(id)) return id;
+  if (const auto parts = ScaledBy(editor, *node); parts.has_value()) {
+    return Unscaled(editor, before, parts->first);
+  }
+  if (!IsView(*node)) return id;
+  Node view = *node;
+  view.inputs[0] = Unscaled(editor, before, node->inputs[0]);
+  if (view.inputs[0] == node->inputs[0]) return id;
+  view.outputs.clear();
+  const Value& value = editor.value(id);
+  return editor.InsertBefore(before, std::move(view), value.type, value.shape);
+}
+
 // Steps over multiplications by a number that nothing else reads.
 ValueId PeelScale(const GraphEditor& editor, ValueId id, double& scale) {
   for (;;) {
     const Node* node = editor.Producer(id);
-    if (node == nullptr || !node->domain.empty() || !editor.HasOneUse(id)) return id;
-    const bool divides = node->op == "Div";
-    if (!divides && node->op != "Mul") return id;
-    const auto parts = SplitScalar(editor, *node);
-    if (!parts.has_value() || (divides && parts->first != node->inputs[0])) return id;
-    scale *= divides ? 1 / parts->second : parts->second;
+    if (node == nullptr || !editor.HasOneUse(id)) return id;
+    const auto parts = ScaledBy(editor, *node);
+    if (!parts.has_value()) return id;
+    scale *= parts->second;
     id = parts->first;
   }
 }
@@ -38,8 +89,9 @@ bool FindScores(const GraphEditor& editor, ValueId id, Scores& scores) {
   const ValueId plain = PeelScale(editor, id, scores.scale);
   const Node* product = editor.Producer(plain, "MatMul");
   if (product == nullptr || !editor.HasOneUse(plain)) return false;
-  scores.q = PeelScale(editor, product->inputs[0], scores.scale);
-  scores.k = PeelScale(editor, product->inputs[1], scores.scale);
+  scores.q = product->inputs[0];
+  scores.k = product->inputs[1];
+  scores.scale *= ScaleOf(editor, scores.q) * ScaleOf(editor, scores.k);
   return true;
 }
 
@@ -78,19 +130,30 @@ bool ShapesFit(const GraphEditor& editor, const Scores& scores, ValueId v, Value
   return true;
 }
 
-// A value of [B,H,N,D] for k of [B,H,D,N], where a Transpose made the latter; else kNoValue.
-ValueId Untransposed(GraphEditor& editor, NodeId before, ValueId k) {
+// k of [B,H,D,N] without its scale, as a value of [B,H,N,D] where a Transpose made it.
+struct Keys {
+  ValueId k = kNoValue;
+  bool transposed = true;
+};
+
+Keys KeysOf(GraphEditor& editor, NodeId before, ValueId scaled) {
+  double scale = 1;
+  const ValueId k = PeelScale(editor, scaled, scale);
   const Node* transpose = editor.Producer(k, "Transpose");
-  if (transpose == nullptr) return kNoValue;
-  std::vector<int64_t> order = transpose->Ints("perm");
-  if (order.size() != 4) return kNoValue;
+  std::vector<int64_t> order =
+      transpose == nullptr ? std::vector<int64_t>() : transpose->Ints("perm");
+  if (order.size() != 4) return {Unscaled(editor, before, k), true};
+  const ValueId from = transpose->inputs[0];
+  const ValueId plain = editor.HasOneUse(k) ? Unscaled(editor, before, from) : from;
   std::swap(order[2], order[3]);
-  if (std::is_sorted(order.begin(), order.end())) return transpose->inputs[0];
+  if (std::is_sorted(order.begin(), order.end())) return {plain, false};
   Node moved = *transpose;
+  moved.inputs[0] = plain;
   moved.attributes["perm"] = order;
   Shape shape = *editor.value(k).shape;
   std::swap(shape[2], shape[3]);
-  return editor.InsertBefore(before, std::move(moved), editor.value(k).type, std::move(shape));
+  return {editor.InsertBefore(before, std::move(moved), editor.value(k).type, std::move(shape)),
+          false};
 }
 
 void FuseNode(GraphEditor& editor, NodeId id) {
@@ -103,14 +166,15 @@ void FuseNode(GraphEditor& editor, NodeId id) {
   if ((axis != -1 && axis != 3) || !FindMasked(editor, softmax->inputs[0], scores)) return;
   const ValueId v = node.inputs[1];
   if (!ShapesFit(editor, scores, v, node.outputs[0])) return;
-  const ValueId plain_k = Untransposed(editor, id, scores.k);
+  const ValueId q = Unscaled(editor, id, scores.q);
+  const Keys keys = KeysOf(editor, id, scores.k);
   Node fused{.op = kFmha,
              .domain = kNereidDomain,
              .name = editor.node(id).name,
-             .inputs = {scores.q, plain_k == kNoValue ? scores.k : plain_k, v},
+             .inputs = {q, keys.k, v},
              .outputs = {},
              .attributes = {{"scale", static_cast<float>(scores.scale)},
-                            {"k_transposed", int64_t{plain_k == kNoValue}}}};
+                            {"k_transposed", int64_t{keys.transposed}}}};
   if (scores.mask != kNoValue) fused.inputs.push_back(scores.mask);
   editor.Replace(id, std::move(fused));
 }
