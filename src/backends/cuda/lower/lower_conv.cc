@@ -5,6 +5,7 @@
 #include "backends/cuda/lower/image_window.h"
 #include "backends/cuda/lower/internal_ops.h"
 #include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/lower/patch_product.h"
 #include "common/status_macros.h"
 
 namespace nereid::engine {
@@ -77,6 +78,7 @@ absl::Status Convolve(Lowering& l, const Node& node) {
   spec.has_bias = node.HasInput(2);
   spec.has_residual = node.HasInput(3);
   spec.relu = node.String("activation", "") == "Relu";
+  if (IsPatchProduct(spec)) return LowerPatchProduct(l, node, spec);
   const Order order = spec.layout == ImageLayout::kNhwc ? Order::kChannelsLast : Order::kDense;
   NEREID_ASSIGN_OR_RETURN(const Placement from, l.At(node.inputs[0]));
   const int64_t channels = spec.c;
