@@ -38,7 +38,8 @@ void Exercise(Graph graph) {
   const auto special = Specialize(graph, InputShapes(graph));
   if (!special.ok()) return;
   Graph fast = *special;
-  Require(RunPasses(AlgebraPasses(), fast).ok());
+  Require(RunPasses(LoadPasses(), fast).ok());
+  Require(RunPasses(ShapePasses(), fast).ok());
   Require(fast.outputs.size() == graph.outputs.size());
 }
 

@@ -4,7 +4,9 @@
 #include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/passes/algebra.h"
 #include "unit/engine/passes_fixture.h"
+#include "unit/engine/transformer_blocks.h"
 
 namespace nereid::engine {
 namespace {
@@ -112,6 +114,85 @@ TEST(LowerTest, QueriesKeysAndValuesAreOneProductAndAttentionReadsThemInPlace) {
   EXPECT_EQ(attention.k.head, 16);
   EXPECT_EQ(program.steps[2].inputs[1].byte_offset, 64 * 2);
   EXPECT_EQ(program.steps[2].inputs[2].byte_offset, 128 * 2);
+}
+
+TEST(LowerTest, AttentionOfSequencesFirstIsTwoProductsAndItself) {
+  constexpr int64_t kBatch = 2, kLength = 16, kWidth = 64, kHeads = 4;
+  GraphMaker maker;
+  const ValueId x = maker.Op("Softmax", {maker.Input({kBatch, kLength, kWidth})});
+  const ValueId sum = maker.Op("Add", {TorchAttention(maker, x, kHeads), x});
+  maker.Output(maker.Op("Softmax", {sum}));
+  ASSERT_TRUE(RunPasses(ShapePasses(), maker.graph()).ok());
+  const LoweredProgram program = Lower(maker.graph());
+  ASSERT_EQ(KindsOf(program),
+            (Kinds{"pointwise", "softmax", "gemm", "attention", "gemm", "softmax", "pointwise"}));
+  const auto& in = std::get<GemmSpec>(program.steps[2].spec);
+  EXPECT_EQ(in.m, kBatch * kLength);
+  EXPECT_EQ(program.steps[2].inputs[0].buffer, program.steps[1].outputs[0].buffer);
+  const auto& attention = std::get<AttentionSpec>(program.steps[3].spec);
+  EXPECT_EQ(attention.batch, kBatch);
+  EXPECT_EQ(attention.q.batch, kLength * 3 * kWidth);
+  EXPECT_EQ(attention.q.row, 3 * kWidth);
+  EXPECT_EQ(attention.k.head, kWidth / kHeads);
+  EXPECT_FLOAT_EQ(attention.scale, 0.25f);
+  EXPECT_EQ(program.steps[3].inputs[1].byte_offset, kWidth * 2);
+  const auto& out = std::get<GemmSpec>(program.steps[4].spec);
+  EXPECT_TRUE(out.has_bias && out.has_residual && out.transpose_b);
+  EXPECT_EQ(program.steps[4].inputs[0].buffer, program.steps[3].outputs[0].buffer);
+  EXPECT_EQ(program.steps[4].inputs[3].buffer, program.steps[1].outputs[0].buffer);
+}
+
+TEST(LowerTest, AProductTakesRowsInTheOrderInWhichTheyLie) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 3, 8});
+  const ValueId y = maker.Op("MatMul", {Transposed(maker, x, {1, 0, 2}), maker.Weight({8, 16})});
+  maker.Output(maker.Op("Softmax", {Transposed(maker, y, {1, 0, 2})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  ASSERT_EQ(KindsOf(program), (Kinds{"gemm", "softmax"}));
+  EXPECT_EQ(std::get<GemmSpec>(program.steps[0].spec).m, 6);
+}
+
+TEST(LowerTest, AMuchWiderProductIsMadeInTheOrderOfTheGraph) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 3, 8});
+  const ValueId y = maker.Op("MatMul", {Transposed(maker, x, {1, 0, 2}), maker.Weight({8, 64})});
+  maker.Output(maker.Op("Softmax", {y}));
+  EXPECT_EQ(KindsOf(Lower(maker.graph(), Fp32())), (Kinds{"transpose", "gemm", "softmax"}));
+}
+
+TEST(LowerTest, ConvolutionOfTilesIsAProductOfPatches) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 3, 32, 48});
+  const ValueId y = maker.Op("Conv", {x, maker.Weight({24, 3, 16, 16}), maker.Weight({24})},
+                             {{"strides", std::vector<int64_t>{16, 16}}});
+  const ValueId rows =
+      Transposed(maker, maker.Op("Reshape", {y, maker.Ints({2, 24, 6})}), {0, 2, 1});
+  maker.Output(maker.Op("Softmax", {rows}));
+  const LoweredProgram program = Lower(maker.graph());
+  ASSERT_EQ(KindsOf(program), (Kinds{"transpose", "gemm", "softmax", "pointwise"}));
+  const auto& copy = std::get<TransposeSpec>(program.steps[0].spec);
+  EXPECT_EQ(copy.out_type, DataType::kFp16);
+  const auto& product = std::get<GemmSpec>(program.steps[1].spec);
+  EXPECT_EQ(product.m, 2 * 2 * 3);
+  EXPECT_EQ(product.n, 24);
+  EXPECT_EQ(product.k, 3 * 16 * 16);
+  EXPECT_TRUE(product.transpose_b && product.has_bias);
+  EXPECT_EQ(program.steps[2].inputs[0].buffer, program.steps[1].outputs[0].buffer);
+}
+
+TEST(LowerTest, ConvolutionsThatDoNotTileOrHaveManyChannelsStay) {
+  struct Case {
+    int64_t channels, stride, pad;
+  };
+  for (const Case& c : {Case{3, 8, 0}, Case{3, 16, 1}, Case{16, 16, 0}}) {
+    GraphMaker maker;
+    const ValueId x = maker.Input({1, c.channels, 32, 32});
+    const ValueId y = maker.Op("Conv", {x, maker.Weight({8, c.channels, 16, 16})},
+                               {{"strides", std::vector<int64_t>{c.stride, c.stride}},
+                                {"pads", std::vector<int64_t>(4, c.pad)}});
+    maker.Output(maker.Op("GlobalAveragePool", {y}));
+    EXPECT_EQ(KindsOf(Lower(maker.graph()))[1], "convolution") << c.channels;
+  }
 }
 
 TEST(LowerTest, AnImageIsBroughtIntoOrderOnceAndItsChannelsWidened) {

@@ -6,60 +6,15 @@
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
 #include "backends/cuda/onnx/importer.h"
-#include "backends/cuda/passes/cleanup.h"
-#include "backends/cuda/passes/fold_into_conv.h"
-#include "backends/cuda/passes/fuse_attention.h"
-#include "backends/cuda/passes/fuse_conv_epilogue.h"
-#include "backends/cuda/passes/fuse_gelu.h"
-#include "backends/cuda/passes/fuse_norm.h"
-#include "backends/cuda/passes/fuse_pad.h"
-#include "backends/cuda/passes/fuse_swish.h"
-#include "backends/cuda/passes/merge_products.h"
-#include "backends/cuda/passes/pass.h"
+#include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/shape_inference.h"
-#include "backends/cuda/passes/simplify_reshapes.h"
-#include "backends/cuda/passes/simplify_transposes.h"
 #include "common/status_macros.h"
 
 namespace nereid::engine {
-namespace {
-
-// Once for a model, so that what they make of constants is shared by all its programs.
-constexpr Pass kLoadPasses[] = {
-    {"identities", RemoveIdentities},
-    {"constants", FoldConstants},
-    {"common subexpressions", MergeCommonSubexpressions},
-    {"shapes", InferShapes},
-    {"pad", FusePad},
-    {"into convolutions", FoldIntoConv},
-    {"gelu", FuseGelu},
-    {"swish", FuseSwish},
-    {"norm", FuseNorm},
-    {"products", MergeProducts},
-    {"dead code", RemoveDeadCode},
-};
-
-// Once for each set of input shapes: most of them find more when extents are known.
-constexpr Pass kShapePasses[] = {
-    {"constants", FoldConstants},
-    {"common subexpressions", MergeCommonSubexpressions},
-    {"pad", FusePad},
-    {"into convolutions", FoldIntoConv},
-    {"gelu", FuseGelu},
-    {"swish", FuseSwish},
-    {"norm", FuseNorm},
-    {"reshapes", SimplifyReshapes},
-    {"transposes", SimplifyTransposes},
-    {"attention", FuseAttention},
-    {"convolution epilogues", FuseConvEpilogue},
-    {"dead code", RemoveDeadCode},
-};
-
-}  // namespace
 
 absl::StatusOr<std::shared_ptr<const EngineModel>> EngineModel::Load(const std::string& path) {
   NEREID_ASSIGN_OR_RETURN(ImportedModel imported, ImportOnnx(path));
-  NEREID_RETURN_IF_ERROR(RunPasses(kLoadPasses, *imported.graph));
+  NEREID_RETURN_IF_ERROR(RunPasses(LoadPasses(), *imported.graph));
   auto model = std::make_shared<EngineModel>();
   model->graph_ = std::move(imported.graph);
   for (const Value& value : model->graph_->values) {
@@ -70,7 +25,7 @@ absl::StatusOr<std::shared_ptr<const EngineModel>> EngineModel::Load(const std::
 
 absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes) {
   NEREID_ASSIGN_OR_RETURN(Graph graph, Specialize(model.graph(), shapes));
-  NEREID_RETURN_IF_ERROR(RunPasses(kShapePasses, graph));
+  NEREID_RETURN_IF_ERROR(RunPasses(ShapePasses(), graph));
   return graph;
 }
 

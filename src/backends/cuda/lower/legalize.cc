@@ -82,11 +82,24 @@ void SplitTransposedBias(GraphEditor& editor, NodeId id, const PrecisionOptions&
   editor.Replace(id, Node{"Add", "", node.name, {conv, constant}, {y}, {}});
 }
 
+// The weight that a value is the transpose of; kNoValue when it is none.
+ValueId TransposedWeight(const GraphEditor& editor, ValueId id) {
+  const Node* transpose = editor.Producer(id, "Transpose");
+  if (transpose == nullptr || ShapeOf(editor, id).size() != 2) return kNoValue;
+  const std::vector<int64_t> order = transpose->Ints("perm");
+  if (!order.empty() && order[0] == 0) return kNoValue;
+  return editor.Constant(transpose->inputs[0]) != nullptr ? transpose->inputs[0] : kNoValue;
+}
+
 void LowerMatMul(GraphEditor& editor, NodeId id, const PrecisionOptions&) {
   Node node = editor.node(id);
   if (!Is(node, "MatMul") || !IsProductType(editor.value(node.outputs[0]).type)) return;
   node.op = kGemm;
   node.domain = kNereidDomain;
+  if (const ValueId weight = TransposedWeight(editor, node.inputs[1]); weight != kNoValue) {
+    node.inputs[1] = weight;
+    node.attributes["trans_b"] = int64_t{1};
+  }
   editor.Replace(id, std::move(node));
 }
 

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
 #include "backends/cuda/ir/nereid_ops.h"
 #include "backends/cuda/lower/internal_ops.h"
 #include "backends/cuda/lower/lowering.h"
@@ -125,9 +129,93 @@ absl::StatusOr<bool> LowerStrided(Lowering& l, const Node& node, const Problem& 
   return true;
 }
 
+// A result so many times wider than what it is made from is better made in its own order: whoever
+// wants it so would copy more.
+constexpr int64_t kWiderToCopy = 4;
+
+// The axes of the first operand in the order in which its rows lie, where that is another one than
+// that of the graph and one stride reaches them all.
+std::optional<std::vector<int64_t>> RowsInMemory(const Lowering& l, const Problem& p,
+                                                 const Placement& a, const Shape& y) {
+  const size_t rank = a.shape.size();
+  const bool one_weight = ElementsOf(p.b) == p.b[p.b.size() - 2] * p.b.back();
+  if (p.trans_a || !one_weight || rank < 3 || y.size() != rank) return std::nullopt;
+  if (y.back() > kWiderToCopy * a.shape.back()) return std::nullopt;
+  const Shape flat{ElementsOf(a.shape) / a.shape.back(), a.shape.back()};
+  const auto matrix = [&](const Placement& view) {
+    const auto rows = ViewReshaped(view, flat);
+    return rows ? MatrixAt(l, *rows) : std::nullopt;
+  };
+  if (matrix(a)) return std::nullopt;
+  std::vector<int64_t> order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end() - 1, [&](int64_t i, int64_t k) {
+    const auto step = [&](int64_t axis) {
+      const auto at = static_cast<size_t>(axis);
+      return a.shape[at] == 1 ? std::numeric_limits<int64_t>::max() : a.strides[at];
+    };
+    return step(i) > step(k);
+  });
+  const auto found = matrix(ViewPermuted(a, order));
+  if (!found || found->stored_transposed) return std::nullopt;
+  return order;
+}
+
+// The value dense in this order of its axes.
+absl::StatusOr<Operand> InOrder(Lowering& l, ValueId id, DataType type,
+                                const std::vector<int64_t>& order) {
+  if (id == kNoValue) return Operand{};
+  NEREID_ASSIGN_OR_RETURN(const Placement placement, l.At(id));
+  const Placement view = ViewPermuted(placement, order);
+  if (view.type == type && IsDense(view) && Lowering::IsAligned(view)) return l.OperandAt(view);
+  return l.Copy(view, type, Order::kDense);
+}
+
+Operand OutInOrder(Lowering& l, ValueId id, DataType type, const std::vector<int64_t>& order) {
+  const Shape& shape = l.ShapeOf(id);
+  const Operand out = l.Temporary(static_cast<size_t>(ElementsOf(shape)) * ElementByteSize(type));
+  Placement placement{out.buffer, type, 0, shape, std::vector<int64_t>(shape.size())};
+  Shape moved;
+  for (const int64_t axis : order) moved.push_back(shape[static_cast<size_t>(axis)]);
+  const std::vector<int64_t> strides = DenseStrides(moved);
+  for (size_t i = 0; i < order.size(); ++i) {
+    placement.strides[static_cast<size_t>(order[i])] = strides[i];
+  }
+  l.Alias(id, std::move(placement));
+  return out;
+}
+
+// Multiplies the rows where they are: the result has them in the same order. False when that is
+// not called for.
+absl::StatusOr<bool> LowerInPlace(Lowering& l, const Node& node, const Problem& p, GemmSpec spec) {
+  if (l.Constant(node.inputs[0]) != nullptr) return false;
+  NEREID_ASSIGN_OR_RETURN(const Placement a, l.At(node.inputs[0]));
+  const ValueId y = node.outputs[0];
+  const auto order = a.type == spec.type ? RowsInMemory(l, p, a, l.ShapeOf(y)) : std::nullopt;
+  if (!order) return false;
+  const Shape flat{ElementsOf(a.shape) / a.shape.back(), a.shape.back()};
+  const auto rows = MatrixAt(l, *ViewReshaped(ViewPermuted(a, *order), flat));
+  const int64_t b0 = p.b[p.b.size() - 2], b1 = p.b.back();
+  NEREID_ASSIGN_OR_RETURN(const Matrix b, MatrixOf(l, node.inputs[1], spec.type, {b0, b1}));
+  const auto optional = [&](size_t i) { return node.HasInput(i) ? node.inputs[i] : kNoValue; };
+  NEREID_ASSIGN_OR_RETURN(const Operand bias, l.In(optional(2), spec.out_type));
+  NEREID_ASSIGN_OR_RETURN(const Operand residual, InOrder(l, optional(3), spec.out_type, *order));
+  spec.m = flat[0];
+  spec.k = flat[1];
+  spec.n = p.trans_b ? b0 : b1;
+  spec.a = rows->layout;
+  spec.b = b.layout;
+  spec.transpose_b = p.trans_b != b.stored_transposed;
+  l.Emit(node, spec, {rows->operand, b.operand, bias, residual},
+         {OutInOrder(l, y, spec.out_type, *order)});
+  return true;
+}
+
 absl::Status Gemm(Lowering& l, const Node& node) {
   NEREID_ASSIGN_OR_RETURN(const GemmSpec base, BaseOf(l, node));
   const Problem p = ProblemOf(l, node);
+  NEREID_ASSIGN_OR_RETURN(const bool in_place, LowerInPlace(l, node, p, base));
+  if (in_place) return absl::OkStatus();
   std::vector<Operand> extras;
   for (const size_t i : {size_t{2}, size_t{3}}) {
     NEREID_ASSIGN_OR_RETURN(const Operand extra,

@@ -1,7 +1,5 @@
 #include "backends/cuda/passes/algebra.h"
 
-#include <array>
-
 #include "backends/cuda/passes/cleanup.h"
 #include "backends/cuda/passes/fold_into_conv.h"
 #include "backends/cuda/passes/fuse_attention.h"
@@ -11,32 +9,45 @@
 #include "backends/cuda/passes/fuse_pad.h"
 #include "backends/cuda/passes/fuse_swish.h"
 #include "backends/cuda/passes/merge_products.h"
-#include "backends/cuda/passes/simplify_reshapes.h"
-#include "backends/cuda/passes/simplify_transposes.h"
+#include "backends/cuda/passes/shape_inference.h"
+#include "backends/cuda/passes/simplify_views.h"
 
 namespace nereid::engine {
 namespace {
 
-constexpr std::array kPasses = std::to_array<Pass>({
-    {"remove-identities", RemoveIdentities},
-    {"merge-common-subexpressions", MergeCommonSubexpressions},
-    {"simplify-reshapes", SimplifyReshapes},
-    {"fold-into-conv", FoldIntoConv},
-    {"fuse-pad", FusePad},
-    {"fuse-swish", FuseSwish},
-    {"fuse-gelu", FuseGelu},
-    {"fuse-norm", FuseNorm},
-    {"fuse-attention", FuseAttention},
-    {"simplify-transposes", SimplifyTransposes},
-    {"simplify-reshapes", SimplifyReshapes},
-    {"merge-products", MergeProducts},
-    {"fuse-conv-epilogue", FuseConvEpilogue},
-    {"merge-common-subexpressions", MergeCommonSubexpressions},
-    {"remove-dead-code", RemoveDeadCode},
-});
+constexpr Pass kLoadPasses[] = {
+    {"identities", RemoveIdentities},
+    {"constants", FoldConstants},
+    {"common subexpressions", MergeCommonSubexpressions},
+    {"shapes", InferShapes},
+    {"pad", FusePad},
+    {"into convolutions", FoldIntoConv},
+    {"gelu", FuseGelu},
+    {"swish", FuseSwish},
+    {"norm", FuseNorm},
+    {"products", MergeProducts},
+    {"dead code", RemoveDeadCode},
+};
+
+constexpr Pass kShapePasses[] = {
+    {"constants", FoldConstants},
+    {"identities", RemoveIdentities},
+    {"common subexpressions", MergeCommonSubexpressions},
+    {"pad", FusePad},
+    {"into convolutions", FoldIntoConv},
+    {"gelu", FuseGelu},
+    {"swish", FuseSwish},
+    {"norm", FuseNorm},
+    {"views", SimplifyViews},
+    {"attention", FuseAttention},
+    {"convolution epilogues", FuseConvEpilogue},
+    {"dead code", RemoveDeadCode},
+};
 
 }  // namespace
 
-absl::Span<const Pass> AlgebraPasses() { return kPasses; }
+absl::Span<const Pass> LoadPasses() { return kLoadPasses; }
+
+absl::Span<const Pass> ShapePasses() { return kShapePasses; }
 
 }  // namespace nereid::engine
