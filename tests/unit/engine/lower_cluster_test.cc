@@ -22,10 +22,28 @@ TEST(ClusterTest, AChainOfOneShapeIsOneKernel) {
   EXPECT_EQ(clusters[0].nodes, (std::vector<NodeId>{0, 1, 2}));
 }
 
-TEST(ClusterTest, AnotherShapeBeginsAnotherKernel) {
+TEST(ClusterTest, ALargerShapeBeginsAnotherKernelForWhatOthersRead) {
   GraphMaker maker;
-  const ValueId x = maker.Input({4, 1});
-  const ValueId a = maker.Op("Sqrt", {x});
+  const ValueId a = maker.Op("Sqrt", {maker.Input({4, 1})});
+  maker.Output(maker.Op("Mul", {a, maker.Input({4, 8})}));
+  maker.Output(a);
+  EXPECT_EQ(FormClusters(maker.graph()).size(), 2u);
+}
+
+TEST(ClusterTest, WhatIsSpreadToOneReaderIsComputedThere) {
+  GraphMaker maker;
+  const ValueId a = maker.Op("Sqrt", {maker.Op("Abs", {maker.Input({8})})});
+  const ValueId b = maker.Op("Mul", {maker.Op("Tanh", {maker.Input({4, 1})}), a});
+  maker.Output(maker.Op("Relu", {b}));
+  const auto clusters = FormClusters(maker.graph());
+  ASSERT_EQ(clusters.size(), 1u);
+  EXPECT_EQ(clusters[0].nodes, (std::vector<NodeId>{0, 1, 2, 3, 4}));
+}
+
+TEST(ClusterTest, LongWorkIsNotRepeatedForEachElement) {
+  GraphMaker maker;
+  ValueId a = maker.Input({4, 1});
+  for (int i = 0; i < 20; ++i) a = maker.Op("Tanh", {a});
   maker.Output(maker.Op("Mul", {a, maker.Input({4, 8})}));
   EXPECT_EQ(FormClusters(maker.graph()).size(), 2u);
 }

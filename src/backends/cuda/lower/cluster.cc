@@ -10,6 +10,20 @@
 namespace nereid::engine {
 namespace {
 
+// A kernel may compute so many nodes of a smaller shape again for each element they are spread to:
+// it waits for memory anyway.
+constexpr size_t kMostRepeated = 8;
+
+// Whether ONNX would broadcast one shape to exactly the other.
+bool SpreadsTo(const Shape& from, const Shape& to) {
+  if (from.size() > to.size()) return false;
+  for (size_t i = 0; i < from.size(); ++i) {
+    const int64_t extent = from[from.size() - 1 - i];
+    if (extent != 1 && extent != to[to.size() - 1 - i]) return false;
+  }
+  return true;
+}
+
 class Clusters {
  public:
   explicit Clusters(const Graph& graph)
@@ -59,15 +73,36 @@ class Clusters {
     }
   }
 
+  // Of what the kernel walks over: its last node is what the others are joined to.
   const Shape& ShapeOf(int cluster) const {
     const Node& node =
-        graph_.nodes[static_cast<size_t>(clusters_[static_cast<size_t>(cluster)].nodes[0])];
+        graph_.nodes[static_cast<size_t>(clusters_[static_cast<size_t>(cluster)].nodes.back())];
     return *graph_.value(node.outputs[0]).shape;
+  }
+
+  bool IsIn(NodeId node, int a, int b) const {
+    if (node < 0 || static_cast<size_t>(node) >= cluster_of_.size()) return false;
+    const int cluster = cluster_of_[static_cast<size_t>(node)];
+    return cluster == a || cluster == b;
+  }
+
+  // Whether what a cluster makes is of a smaller shape and read in the other only.
+  bool CanSpread(int small, int large) const {
+    const Cluster& cluster = clusters_[static_cast<size_t>(small)];
+    if (cluster.nodes.size() > kMostRepeated || !SpreadsTo(ShapeOf(small), ShapeOf(large))) {
+      return false;
+    }
+    return std::ranges::all_of(cluster.nodes, [&](NodeId id) {
+      const ValueId made = graph_.nodes[static_cast<size_t>(id)].outputs[0];
+      return std::ranges::all_of(readers_[static_cast<size_t>(made)],
+                                 [&](NodeId reader) { return IsIn(reader, small, large); });
+    });
   }
 
   bool CanJoin(int a, int b) const {
     const Cluster &x = clusters_[static_cast<size_t>(a)], &y = clusters_[static_cast<size_t>(b)];
-    if (!x.pointwise || !y.pointwise || ShapeOf(a) != ShapeOf(b)) return false;
+    if (!x.pointwise || !y.pointwise) return false;
+    if (ShapeOf(a) != ShapeOf(b) && !CanSpread(a, b)) return false;
     return FitsGenerator(a, b) && !ReachesAround(a, b) && !ReachesAround(b, a);
   }
 
@@ -89,11 +124,7 @@ class Clusters {
           }
         }
         const ValueId made = graph_.nodes[static_cast<size_t>(id)].outputs[0];
-        const auto inside = [&](NodeId reader) {
-          return reader >= 0 && static_cast<size_t>(reader) < cluster_of_.size() &&
-                 (cluster_of_[static_cast<size_t>(reader)] == a ||
-                  cluster_of_[static_cast<size_t>(reader)] == b);
-        };
+        const auto inside = [&](NodeId reader) { return IsIn(reader, a, b); };
         if (!std::ranges::all_of(readers_[static_cast<size_t>(made)], inside)) writes.insert(made);
       }
     }

@@ -13,7 +13,8 @@ struct Cluster {
 };
 
 // Divides the nodes of a graph of known shapes: connected pointwise nodes of one output shape come
-// together within the generator's limits, every other node is on its own. The clusters come in an
+// together within the generator's limits, with those of smaller shapes that only they read; every
+// other node is on its own. The clusters come in an
 // order in which each follows those it reads from.
 std::vector<Cluster> FormClusters(const Graph& graph);
 
