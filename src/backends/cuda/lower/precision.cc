@@ -5,6 +5,8 @@
 #include <iterator>
 
 #include "absl/status/status.h"
+#include "backends/cuda/ir/nereid_ops.h"
+#include "backends/cuda/lower/internal_ops.h"
 #include "backends/cuda/lower/pointwise_rows.h"
 #include "common/strings.h"
 
@@ -67,6 +69,13 @@ constexpr std::string_view kFollows[] = {"ReduceMean", "ReduceSum", "ReduceMax",
                                          "Transpose",  "Expand",    "Slice",     "Split",
                                          "Identity",   "Softmax",   "LogSoftmax"};
 
+// Whether the result may be of another floating type than the operands at no cost.
+bool WidensForFree(const Node& node) {
+  if (IsPointwise(node)) return true;
+  return node.domain == kNereidDomain && node.op == kGemm && !node.HasInput(3) &&
+         node.String("activation", "").empty();
+}
+
 bool Follows(const Node& node) {
   return IsPointwise(node) ||
          (node.domain.empty() && std::ranges::find(kFollows, node.op) != std::end(kFollows));
@@ -105,7 +114,7 @@ TypePlan AssignTypes(const Graph& graph, const PrecisionOptions& options) {
     for (const ValueId id : node.outputs) {
       if (id == kNoValue || graph.value(id).type != DataType::kFp32) continue;
       const auto& uses = readers[static_cast<size_t>(id)];
-      const bool only_output = IsPointwise(node) && uses.size() == 1 && uses[0] == kGraphOutput;
+      const bool only_output = WidensForFree(node) && uses.size() == 1 && uses[0] == kGraphOutput;
       if (!keeps_wide && !only_output) plan.storage[static_cast<size_t>(id)] = fast;
     }
   }

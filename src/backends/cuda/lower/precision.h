@@ -34,8 +34,9 @@ struct TypePlan {
 
 // fp32 values of a graph of known shapes are kept in 16 bits when the precision says so, except
 // what overflows or loses too much there: results of Pow, Exp, long sums and running sums, and what
-// is computed from nothing else. The graph's outputs keep their own type where a pointwise node
-// makes them. Integers, booleans, fp64 and what the model itself has in 16 bits stay as they are.
+// is computed from nothing else. The graph's outputs keep their own type where a pointwise node or
+// a plain product makes them. Integers, booleans, fp64 and what the model itself has in 16 bits
+// stay as they are.
 TypePlan AssignTypes(const Graph& graph, const PrecisionOptions& options);
 
 }  // namespace nereid::engine

@@ -11,7 +11,7 @@ namespace nereid::engine {
 // How much a node that depends on constants only may cost to be folded.
 struct FoldLimits {
   // Elements of a result that grows: that is larger than all the node's inputs together.
-  int64_t max_growing_elements = 1024;
+  int64_t max_growing_elements = 1 << 16;
   int64_t max_elements = int64_t{1} << 28;
   // Multiplications of a product or convolution.
   int64_t max_multiplications = int64_t{1} << 26;

@@ -60,8 +60,36 @@ bool SkipSoftmax(GraphEditor& editor, NodeId id, const Shape& shape) {
   return true;
 }
 
+// Longer lists of indices are not looked through.
+constexpr int64_t kMostIndices = int64_t{1} << 20;
+
+// Whether a Gather takes everything there is along its axis, in order.
+bool GathersAll(const GraphEditor& editor, const Node& node) {
+  if (node.op != "Gather" || !node.domain.empty()) return false;
+  const HostTensor* indices = editor.Constant(node.inputs[1]);
+  const Shape* shape = KnownShape(editor, node.inputs[0]);
+  if (indices == nullptr || shape == nullptr) return false;
+  int64_t axis = node.Int("axis", 0);
+  if (axis < 0) axis += static_cast<int64_t>(shape->size());
+  const int64_t count = indices->element_count();
+  if (axis < 0 || axis >= static_cast<int64_t>(shape->size()) ||
+      count != (*shape)[static_cast<size_t>(axis)] || count > kMostIndices) {
+    return false;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    if (indices->AsInt64(i) != i) return false;
+  }
+  return true;
+}
+
 void SimplifyNode(GraphEditor& editor, NodeId id) {
   const Node& node = editor.node(id);
+  if (GathersAll(editor, node)) {
+    if (const Shape* shape = KnownShape(editor, node.outputs[0])) {
+      ReshapeTo(editor, id, node.inputs[0], Shape(*shape));
+    }
+    return;
+  }
   if (!IsView(&node) || !node.HasOutput(0)) return;
   const Shape* known = KnownShape(editor, node.outputs[0]);
   if (known == nullptr) return;

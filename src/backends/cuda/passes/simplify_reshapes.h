@@ -6,7 +6,8 @@
 namespace nereid::engine {
 
 // Flatten, Squeeze and Unsqueeze to known shapes become Reshape with a constant target; in a row,
-// they become one; one that changes nothing goes. A Softmax along the last axis between two that
+// they become one; one that changes nothing goes. A Gather of everything in order is one of them. A
+// Softmax along the last axis between two that
 // keep it works without them.
 absl::Status SimplifyReshapes(Graph& graph);
 
