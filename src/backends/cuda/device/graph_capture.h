@@ -22,13 +22,8 @@ class CapturedGraph {
 
   absl::Status Launch(DeviceStream stream) const;
   size_t node_count() const { return node_count_; }
-  // Of GPU memory, as far as the driver's habits are known: it does not tell.
-  size_t byte_size() const { return node_count_ * kBytesOfNode; }
 
  private:
-  // Parameters and launch state of one kernel node in an instantiated graph.
-  static constexpr size_t kBytesOfNode = 1024;
-
   CapturedGraph(std::shared_ptr<Context> context, CUgraphExec exec, size_t node_count)
       : context_(std::move(context)), exec_(exec), node_count_(node_count) {}
 

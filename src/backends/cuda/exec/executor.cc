@@ -35,8 +35,8 @@ absl::Status Executor::Bind(std::shared_ptr<const Program> program) {
     }
     bindings_.emplace_front();
     bindings_.front().program = std::move(program);
-    bindings_.front().can_capture =
-        options_.capture_graphs && bindings_.front().program->host_step_count() == 0;
+    bindings_.front().segments = SegmentsOf(*bindings_.front().program);
+    bindings_.front().can_capture = options_.capture_graphs;
     Resolve(bindings_.front());
   }
   bound_ = &bindings_.front();
@@ -49,7 +49,7 @@ absl::Status Executor::Grow(const PlanBytes& bytes) {
     return absl::OkStatus();
   }
   NEREID_RETURN_IF_ERROR(stream_->Synchronize());
-  for (Binding& binding : bindings_) binding.graph.reset();
+  for (Binding& binding : bindings_) binding.DropGraphs();
   const absl::Status grown = [&] {
     NEREID_RETURN_IF_ERROR(GrowTo(bytes.arena, arena_));
     return GrowTo(bytes.workspace, workspace_);
@@ -64,14 +64,6 @@ absl::Status Executor::GrowTo(size_t byte_size, DeviceMemory& memory) {
   memory = DeviceMemory();
   NEREID_ASSIGN_OR_RETURN(memory, DeviceMemory::Allocate(context_, byte_size));
   return absl::OkStatus();
-}
-
-size_t Executor::memory_bytes() const {
-  size_t bytes = arena_.size() + workspace_.size();
-  for (const Binding& binding : bindings_) {
-    if (binding.graph != nullptr) bytes += binding.graph->byte_size();
-  }
-  return bytes;
 }
 
 void Executor::Resolve(Binding& binding) const {
@@ -102,9 +94,16 @@ absl::Status Executor::RunOnHost(const Binding& binding, size_t i) {
                      binding.outputs[i], *stream_);
 }
 
+absl::Status Executor::RunSteps(const Binding& binding, const Segment& segment) {
+  for (size_t i = segment.begin; i < segment.end; ++i) {
+    NEREID_RETURN_IF_ERROR(RunStep(binding, i));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Executor::RunEagerly() {
-  for (size_t i = 0; i < program().steps().size(); ++i) {
-    NEREID_RETURN_IF_ERROR(RunStep(*bound_, i));
+  for (const Segment& segment : bound_->segments) {
+    NEREID_RETURN_IF_ERROR(RunSteps(*bound_, segment));
   }
   bound_->has_run = true;
   return absl::OkStatus();
@@ -112,16 +111,78 @@ absl::Status Executor::RunEagerly() {
 
 absl::Status Executor::Run() {
   Binding& binding = *bound_;
-  if (binding.graph != nullptr) return binding.graph->Launch(stream_->handle());
-  if (!binding.can_capture || !binding.has_run) return RunEagerly();
-  auto graph = CapturedGraph::Capture(*stream_, [this] { return RunEagerly(); });
+  if (!binding.has_run || !binding.can_capture) return RunEagerly();
+  for (Segment& segment : binding.segments) {
+    NEREID_RETURN_IF_ERROR(RunSegment(binding, segment));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Executor::RunSegment(Binding& binding, Segment& segment) {
+  if (segment.graph == nullptr && segment.worth_capturing && binding.can_capture) {
+    NEREID_RETURN_IF_ERROR(Capture(binding, segment));
+  }
+  if (segment.graph != nullptr) return segment.graph->Launch(stream_->handle());
+  return RunSteps(binding, segment);
+}
+
+// A program that cannot be captured runs without.
+absl::Status Executor::Capture(Binding& binding, Segment& segment) {
+  NEREID_ASSIGN_OR_RETURN(const size_t before, context_->FreeBytes());
+  auto graph = CapturedGraph::Capture(*stream_, [&] { return RunSteps(binding, segment); });
   if (!graph.ok()) {
     NLOG(Warning) << "a program runs without a graph: " << graph.status().message();
     binding.can_capture = false;
-    return RunEagerly();
+    return absl::OkStatus();
   }
-  binding.graph = *std::move(graph);
-  return binding.graph->Launch(stream_->handle());
+  segment.graph = *std::move(graph);
+  NEREID_ASSIGN_OR_RETURN(const size_t after, context_->FreeBytes());
+  segment.graph_bytes = GraphBytes(segment.graph->node_count(), before, after);
+  KeepGraphsWithinLimit();
+  return absl::OkStatus();
+}
+
+// Programs that lose their graphs again and again do without: capturing takes longer than it saves.
+void Executor::KeepGraphsWithinLimit() {
+  constexpr int kMostEvictions = 3;
+  for (auto binding = bindings_.rbegin(); binding != bindings_.rend(); ++binding) {
+    if (graph_bytes() <= options_.max_graph_memory_bytes) return;
+    if (binding->graph_bytes() == 0) continue;
+    binding->DropGraphs();
+    const bool alone = &*binding == bound_;
+    if (++binding->evictions < kMostEvictions && !alone) continue;
+    binding->can_capture = false;
+    NLOG(Warning) << "a program runs without a graph: "
+                  << (alone ? "its own does" : "those of all programs do")
+                  << " not fit the memory for graphs";
+  }
+}
+
+int Executor::graph_count() const {
+  if (bound_ == nullptr) return 0;
+  return static_cast<int>(std::ranges::count_if(
+      bound_->segments, [](const Segment& segment) { return segment.graph != nullptr; }));
+}
+
+size_t Executor::graph_bytes() const {
+  size_t bytes = 0;
+  for (const Binding& binding : bindings_) bytes += binding.graph_bytes();
+  return bytes;
+}
+
+size_t Executor::Binding::graph_bytes() const {
+  size_t bytes = 0;
+  for (const Segment& segment : segments) bytes += segment.graph_bytes;
+  return bytes;
+}
+
+// The driver keeps a graph in flight until it has run.
+void Executor::Binding::DropGraphs() {
+  for (Segment& segment : segments) {
+    segment.graph.reset();
+    segment.graph_bytes = 0;
+  }
+  has_run = false;
 }
 
 absl::StatusOr<std::vector<float>> Executor::Profile(int rounds) {

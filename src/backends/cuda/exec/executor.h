@@ -7,19 +7,22 @@
 
 #include "absl/status/statusor.h"
 #include "backends/cuda/device/device_memory.h"
-#include "backends/cuda/device/graph_capture.h"
 #include "backends/cuda/device/stream.h"
 #include "backends/cuda/exec/program.h"
+#include "backends/cuda/exec/segment.h"
 
 namespace nereid::engine {
 
-// Runs programs of one engine, one after the other: a stream, an arena, scratch memory, and a
-// captured graph for each program that was run before. One thread, with the context bound.
+// Runs programs of one engine, one after the other: a stream, an arena, scratch memory, and
+// captured graphs for programs that were run before: one for each run of device steps between steps
+// on the host. One thread, with the context bound.
 class Executor {
  public:
   struct Options {
     bool capture_graphs = true;
-    size_t max_graphs = 32;
+    size_t max_graphs = 32;  // programs that are kept ready
+    // What captured graphs may take on the device; the programs unused longest lose theirs.
+    size_t max_graph_memory_bytes = size_t{256} << 20;
   };
   static absl::StatusOr<std::unique_ptr<Executor>> Create(std::shared_ptr<Context> context,
                                                           const Options& options);
@@ -33,9 +36,10 @@ class Executor {
   DevicePointer input(size_t i) const { return At(program().inputs()[i].address); }
   DevicePointer output(size_t i) const { return At(program().outputs()[i].address); }
   const Program& program() const { return *bound_->program; }
+  bool is_bound() const { return bound_ != nullptr; }
   const Stream& stream() const { return *stream_; }
 
-  // Queues the bound program on the stream: step by step the first time, later by its graph.
+  // Queues the bound program on the stream: step by step the first time, later by its graphs.
   // Waits only where steps run on the host.
   absl::Status Run();
   // The same, step by step always.
@@ -43,10 +47,14 @@ class Executor {
   // Milliseconds of each step of the bound program, measured one by one over `rounds` runs.
   absl::StatusOr<std::vector<float>> Profile(int rounds);
 
-  bool has_graph() const { return bound_ != nullptr && bound_->graph != nullptr; }
+  // Whether the bound program has graphs, and how many.
+  bool has_graph() const { return graph_count() > 0; }
+  int graph_count() const;
+  // Of the arena and scratch memory.
   size_t arena_bytes() const { return arena_.size() + workspace_.size(); }
-  // The same, and that of the graphs.
-  size_t memory_bytes() const;
+  // Of all graphs, as segment.h measures them.
+  size_t graph_bytes() const;
+  size_t memory_bytes() const { return arena_bytes() + graph_bytes(); }
 
  private:
   // A program with its addresses in this executor's arena.
@@ -54,9 +62,13 @@ class Executor {
     std::shared_ptr<const Program> program;
     std::vector<std::vector<DevicePointer>> inputs;   // by step
     std::vector<std::vector<DevicePointer>> outputs;  // by step
-    std::unique_ptr<CapturedGraph> graph;
+    std::vector<Segment> segments;
     bool has_run = false;
     bool can_capture = true;
+    int evictions = 0;
+
+    size_t graph_bytes() const;
+    void DropGraphs();
   };
 
   Executor(std::shared_ptr<Context> context, std::unique_ptr<Stream> stream, const Options& options)
@@ -67,6 +79,10 @@ class Executor {
   absl::Status GrowTo(size_t byte_size, DeviceMemory& memory);
   void Resolve(Binding& binding) const;
   absl::Status RunStep(const Binding& binding, size_t i);
+  absl::Status RunSteps(const Binding& binding, const Segment& segment);
+  absl::Status RunSegment(Binding& binding, Segment& segment);
+  absl::Status Capture(Binding& binding, Segment& segment);
+  void KeepGraphsWithinLimit();
   absl::Status RunOnHost(const Binding& binding, size_t i);
 
   const std::shared_ptr<Context> context_;
