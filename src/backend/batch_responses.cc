@@ -118,22 +118,31 @@ absl::StatusOr<BatchResponses::Parts> BatchResponses::DivideLike(const TensorSpe
   return parts;
 }
 
-std::byte* BatchResponses::Place(const Part& part, const TensorSpec& spec, DataType type,
-                                 size_t byte_size) {
+std::optional<Buffer> BatchResponses::Allocate(const Part& part, const TensorSpec& spec,
+                                               DataType type, size_t byte_size,
+                                               MemoryPlace preferred) {
   InferResponse& response = part.pending->response;
   absl::StatusOr<Buffer> buffer =
-      batch_.request(part.pending->index).AllocateOutput(spec, byte_size);
-  if (buffer.ok() && !buffer->place().HostAccessible()) {
-    buffer = absl::UnimplementedError(StrCat(
-        "output '", spec.name, "' is wanted in GPU memory, which this backend cannot write"));
-  }
+      batch_.request(part.pending->index).AllocateOutput(spec, byte_size, preferred);
   if (!buffer.ok()) {
     if (response.status.ok()) response.status = buffer.status();
-    return nullptr;
+    return std::nullopt;
   }
-  std::byte* data = buffer->data();
   response.outputs.push_back({&spec, type, part.shape, Payload(*buffer)});
-  return data;
+  return *std::move(buffer);
+}
+
+std::byte* BatchResponses::Place(const Part& part, const TensorSpec& spec, DataType type,
+                                 size_t byte_size) {
+  const std::optional<Buffer> buffer = Allocate(part, spec, type, byte_size, {});
+  if (!buffer) return nullptr;
+  if (buffer->place().HostAccessible()) return buffer->data();
+  InferResponse& response = part.pending->response;
+  if (response.status.ok()) {
+    response.status = absl::UnimplementedError(StrCat(
+        "output '", spec.name, "' is wanted in GPU memory, which this backend cannot write"));
+  }
+  return nullptr;
 }
 
 absl::Status BatchResponses::AddTensor(const TensorSpec& spec, DataType type, const Shape& shape,
@@ -177,6 +186,25 @@ absl::Status BatchResponses::AddStrings(const TensorSpec& spec, const Shape& sha
     first = end;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<BatchResponses::Slices> BatchResponses::AddBuffers(const TensorSpec& spec,
+                                                                  DataType type, const Shape& shape,
+                                                                  MemoryPlace preferred) {
+  NEREID_ASSIGN_OR_RETURN(const Parts parts, Divide(spec, shape));
+  const size_t element = ElementByteSize(type);
+  if (element == 0) return OutputError(spec, "its elements have no fixed size");
+  Slices slices;
+  size_t offset = 0;
+  for (const Part& part : parts) {
+    const size_t size = part.element_count * element;
+    if (part.wanted) {
+      auto buffer = Allocate(part, spec, type, size, preferred);
+      if (buffer && size > 0) slices.push_back({offset, *std::move(buffer)});
+    }
+    offset += size;
+  }
+  return slices;
 }
 
 absl::Status BatchResponses::AddPayload(const TensorSpec& spec, DataType type, const Shape& shape,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/container/inlined_vector.h"
@@ -49,6 +50,17 @@ class BatchResponses {
                          absl::Span<const std::byte> data);
   // Copies strings, encoding them as BYTES.
   absl::Status AddStrings(const TensorSpec& spec, const Shape& shape, const StringBlock& strings);
+  // One request's part of an output: `buffer` is for the bytes from `offset` on.
+  struct Slice {
+    size_t offset = 0;
+    Buffer buffer;
+  };
+  using Slices = absl::InlinedVector<Slice, 8>;
+  // Buffers for the parts of an output whose elements are of fixed size, where the requests' sinks
+  // want them, which may be GPU memory; `preferred` is what the sinks are told. The caller fills
+  // them all before Send().
+  absl::StatusOr<Slices> AddBuffers(const TensorSpec& spec, DataType type, const Shape& shape,
+                                    MemoryPlace preferred);
   // Hands on a payload without a copy. Only for a batch of one request.
   absl::Status AddPayload(const TensorSpec& spec, DataType type, const Shape& shape, Payload data);
 
@@ -72,7 +84,10 @@ class BatchResponses {
   absl::StatusOr<Parts> Divide(const TensorSpec& spec, const Shape& shape);
   absl::StatusOr<Parts> DivideRows(const TensorSpec& spec, const Shape& shape);
   absl::StatusOr<Parts> DivideLike(const TensorSpec& spec, const std::string& source);
-  // A buffer of the request's sink, already added to its response; nullptr when that failed.
+  // A buffer of the request's sink, already added to its response; no value when that failed.
+  std::optional<Buffer> Allocate(const Part& part, const TensorSpec& spec, DataType type,
+                                 size_t byte_size, MemoryPlace preferred);
+  // The same in host memory; nullptr when that failed.
   std::byte* Place(const Part& part, const TensorSpec& spec, DataType type, size_t byte_size);
 
   Batch& batch_;

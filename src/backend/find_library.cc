@@ -25,8 +25,25 @@ absl::Status Escapes(const BackendQuery& query, const std::string& library,
              "', for model '", query.model_name, "', check model config runtime field"));
 }
 
+// What to do about models of backends that there is no module for, and will not be.
+constexpr struct {
+  std::string_view backend;
+  std::string_view advice;
+} kConversions[] = {
+    {"tensorrt",
+     "a TensorRT plan holds machine code for one GPU and one TensorRT version, and cannot be "
+     "converted: put the ONNX file that it was built from into the version folder as 'model.onnx', "
+     "remove 'platform', and set backend: \"cuda\", which needs no engine build"},
+};
+
 absl::Status NotFound(const BackendQuery& query, const std::string& library,
                       const std::array<std::string, 3>& searched) {
+  for (const auto& row : kConversions) {
+    if (row.backend != query.backend) continue;
+    return absl::InvalidArgumentError(StrCat("model '", query.model_name, "' is for backend '",
+                                             query.backend,
+                                             "', which there is none of: ", row.advice));
+  }
   if (query.runtime.empty()) {
     return absl::InvalidArgumentError(
         StrCat("unable to find backend library for backend '", query.backend,

@@ -12,86 +12,118 @@ namespace nereid::cuda {
 namespace {
 
 constexpr size_t kStagingAlignment = 256;
+// Rows of pinned memory below this are cheaper to gather than to copy one by one.
+constexpr size_t kDirectBytes = 32 << 10;
+// So many staged bytes are sent on their way while more are staged.
+constexpr size_t kUploadBytes = 1 << 20;
 
 engine::DevicePointer DeviceAddress(const void* data) {
   return reinterpret_cast<engine::DevicePointer>(data);
 }
 
+size_t Aligned(size_t bytes) {
+  return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment;
+}
+
+// Whether the GPU copies from, or to, the place itself.
+bool IsDirect(MemoryPlace place, size_t byte_size) {
+  return place.kind == MemoryKind::kGpu ||
+         (place.kind == MemoryKind::kPinned && byte_size >= kDirectBytes);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CudaInstance>> CudaInstance::Create(
-    std::shared_ptr<engine::Engine> engine, const ModelPlan& plan,
-    const engine::Executor::Options& options, int device) {
+    std::shared_ptr<CudaEngine> engine, const ModelPlan& plan, const CudaMetrics& metrics,
+    const engine::Executor::Options& options) {
   NEREID_ASSIGN_OR_RETURN(std::unique_ptr<engine::Executor> executor,
-                          engine::Executor::Create(engine->context(), options));
+                          engine::Executor::Create((*engine)->context(), options));
   return std::unique_ptr<CudaInstance>(
-      new CudaInstance(std::move(engine), std::move(executor), plan, device));
+      new CudaInstance(std::move(engine), std::move(executor), plan, metrics));
 }
 
 CudaInstance::~CudaInstance() { static_cast<void>(executor_->stream().Synchronize()); }
 
 absl::Status CudaInstance::WarmUp(const ModelConfig& config, CudaOptions::Warmup warmup) {
-  if (warmup == CudaOptions::Warmup::kNone) return absl::OkStatus();
-  std::vector<int64_t> batches = {0};
-  if (plan_.model_batches) {
-    batches = engine::BatchBuckets(plan_.max_batch_size);
-    if (warmup == CudaOptions::Warmup::kEnds) batches = {batches.front(), batches.back()};
-    std::ranges::reverse(batches);  // the greatest first: the arena then never grows
-  }
-  for (const int64_t batch : batches) {
-    std::vector<Shape> shapes;
-    for (const std::string& name : plan_.input_names) {
-      const TensorSpec* spec = config.FindInput(name);
-      if (spec == nullptr) return absl::OkStatus();
-      Shape shape = spec->backend_dims();
-      if (plan_.model_batches) shape.insert(shape.begin(), batch);
-      if (std::ranges::any_of(shape, [](int64_t n) { return n < 0; })) return absl::OkStatus();
-      shapes.push_back(std::move(shape));
-    }
-    NEREID_ASSIGN_OR_RETURN(auto program, engine_->ProgramFor(shapes));
-    NEREID_RETURN_IF_ERROR(Device(executor_->Bind(std::move(program))));
+  absl::Status status = RunEmptyBatches(config, warmup);
+  return status.ok() ? status : Settle(std::move(status));
+}
+
+absl::Status CudaInstance::RunEmptyBatches(const ModelConfig& config, CudaOptions::Warmup warmup) {
+  for (const std::vector<Shape>& shapes :
+       WarmupShapes(config, (*engine_)->model().graph(), warmup)) {
+    NEREID_RETURN_IF_ERROR(Bind(shapes));
+    NEREID_RETURN_IF_ERROR(ReserveStaging());
     for (size_t i = 0; i < executor_->program().inputs().size(); ++i) {
       NEREID_RETURN_IF_ERROR(Device(executor_->stream().Fill(
           executor_->input(i), 0, executor_->program().inputs()[i].byte_size)));
     }
     for (int run = 0; run < 2; ++run) NEREID_RETURN_IF_ERROR(Device(executor_->Run()));
     NEREID_RETURN_IF_ERROR(Device(executor_->stream().Synchronize()));
+    ReportMemory();
   }
   return absl::OkStatus();
 }
 
 absl::Status CudaInstance::Execute(Batch& batch) {
-  absl::Status status = Run(batch);
-  if (!status.ok()) {
-    // Copies in flight may still read what goes with the requests.
-    if (healthy_) status.Update(Device(executor_->stream().Synchronize()));
-  }
-  fetched_.clear();
+  BatchResponses responses(batch, plan_.scatter);
+  absl::Status status = Run(batch, responses);
+  if (!status.ok()) status = Settle(std::move(status));
+  deliveries_.clear();
+  ReportMemory();
   return status;
 }
 
-// What the device says; a failure there is one of the instance, memory shortage apart.
+// What a call of CUDA says; a failure is one of the instance, memory shortage apart.
 absl::Status CudaInstance::Device(absl::Status status) {
-  if (!status.ok() && status.code() != absl::StatusCode::kResourceExhausted) healthy_ = false;
+  if (!status.ok() && !absl::IsResourceExhausted(status)) healthy_ = false;
   return status;
 }
 
-absl::Status CudaInstance::Run(Batch& batch) {
+// Waits for copies in flight, which may use memory of the requests, and finds out whether the GPU
+// can go on. The status that the requests are answered with.
+absl::Status CudaInstance::Settle(absl::Status status) {
+  const bool lost = (*engine_)->context()->IsLost(executor_->stream().handle());
+  if (Healthy()) return status;
+  metrics_.AddFailure();
+  const std::string text = StrCat("GPU ", engine_->device(), ": ", Message(status));
+  return lost ? absl::UnavailableError(text) : absl::Status(status.code(), text);
+}
+
+void CudaInstance::ReportMemory() {
+  const engine::Program* program = executor_->is_bound() ? &executor_->program() : nullptr;
+  if (program != nullptr && program == reported_ && executor_->has_graph() == reported_graph_) {
+    return;
+  }
+  reported_ = program;
+  reported_graph_ = executor_->has_graph();
+  memory_.Report(executor_->memory_bytes(), staging_.size());
+}
+
+absl::Status CudaInstance::Bind(const std::vector<Shape>& shapes) {
+  NEREID_ASSIGN_OR_RETURN(auto program, (*engine_)->ProgramFor(shapes));
+  return Device(executor_->Bind(std::move(program)));
+}
+
+absl::Status CudaInstance::Run(Batch& batch, BatchResponses& responses) {
+  // Cheap, and other instances may have been at work on this thread.
+  NEREID_RETURN_IF_ERROR(Device((*engine_)->context()->Bind()));
   const int64_t rows = batch.total_batch_size();
   const int64_t bucket =
       plan_.model_batches ? engine::BucketFor(rows, plan_.max_batch_size) : int64_t{0};
-  BatchResponses responses(batch, plan_.scatter);
   NEREID_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ShapesOf(batch, bucket));
-  NEREID_ASSIGN_OR_RETURN(auto program, engine_->ProgramFor(shapes));
-  NEREID_RETURN_IF_ERROR(Device(executor_->Bind(std::move(program))));
-  staging_.used = 0;
+  NEREID_RETURN_IF_ERROR(Bind(shapes));
+  NEREID_RETURN_IF_ERROR(ReserveStaging());
   NEREID_RETURN_IF_ERROR(Feed(batch));
   batch.MarkComputeStart();
   NEREID_RETURN_IF_ERROR(Device(executor_->Run()));
+  metrics_.AddHostSteps(executor_->program().host_step_count());
   NEREID_RETURN_IF_ERROR(Fetch(batch, responses, bucket));
   NEREID_RETURN_IF_ERROR(Device(executor_->stream().Synchronize()));
   batch.MarkComputeEnd();
-  NEREID_RETURN_IF_ERROR(Answer(batch, responses));
+  for (const Delivery& delivery : deliveries_) {
+    std::memcpy(delivery.buffer.data(), delivery.staged, delivery.buffer.size());
+  }
   responses.Send();
   return absl::OkStatus();
 }
@@ -107,7 +139,7 @@ absl::StatusOr<std::vector<Shape>> CudaInstance::ShapesOf(const Batch& batch,
       return absl::InvalidArgumentError(StrCat("input '", name, "' is missing"));
     }
     Shape shape = first->shape;
-    const size_t rank = engine_->model().graph().input_dims[i].size();
+    const size_t rank = (*engine_)->model().graph().input_dims[i].size();
     if (rank == 0) shape.clear();  // clients send one element
     if (plan_.model_batches) {
       for (size_t r = 1; r < batch.size(); ++r) {
@@ -125,121 +157,133 @@ absl::StatusOr<std::vector<Shape>> CudaInstance::ShapesOf(const Batch& batch,
   return shapes;
 }
 
+// Room for all inputs and outputs of the bound program.
+absl::Status CudaInstance::ReserveStaging() {
+  staged_ = 0;
+  size_t bytes = 0;
+  for (const engine::ProgramTensor& tensor : executor_->program().inputs()) {
+    bytes += Aligned(tensor.byte_size);
+  }
+  for (const engine::ProgramTensor& tensor : executor_->program().outputs()) {
+    bytes += Aligned(tensor.byte_size);
+  }
+  if (bytes <= staging_.size()) return absl::OkStatus();
+  staging_ = engine::PinnedMemory();
+  reported_ = nullptr;
+  NEREID_ASSIGN_OR_RETURN(staging_, engine::PinnedMemory::Allocate((*engine_)->context(), bytes));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::byte*> CudaInstance::Stage(size_t byte_size) {
+  const size_t at = staged_;
+  staged_ += Aligned(byte_size);
+  if (staged_ > staging_.size()) {
+    return absl::InternalError("more bytes in a batch than its shapes say");
+  }
+  return static_cast<std::byte*>(staging_.data()) + at;
+}
+
 absl::Status CudaInstance::Feed(const Batch& batch) {
-  size_t staged = 0;
-  for (const engine::ProgramTensor& input : executor_->program().inputs()) {
-    staged += input.byte_size + kStagingAlignment;
-  }
-  for (const engine::ProgramTensor& output : executor_->program().outputs()) {
-    staged += output.byte_size + kStagingAlignment;
-  }
-  if (staged > staging_.memory.size()) {
-    staging_.memory = engine::PinnedMemory();
-    NEREID_ASSIGN_OR_RETURN(staging_.memory,
-                            engine::PinnedMemory::Allocate(engine_->context(), staged));
-  }
   for (size_t i = 0; i < plan_.input_names.size(); ++i) {
     NEREID_RETURN_IF_ERROR(FeedInput(batch, i));
   }
   return absl::OkStatus();
 }
 
-// The requests' rows one after the other, the copy of each under way while the next is staged.
+// The requests' rows one after the other. Those that are staged lie as they will on the device, so
+// that a run of them is one copy.
 absl::Status CudaInstance::FeedInput(const Batch& batch, size_t i) {
   const engine::ProgramTensor& tensor = executor_->program().inputs()[i];
   const engine::DevicePointer address = executor_->input(i);
+  NEREID_ASSIGN_OR_RETURN(std::byte* const staged, Stage(tensor.byte_size));
+  size_t at = 0;    // bytes of the input that are taken care of, or staged
+  size_t sent = 0;  // of these, before the run that is being staged
+  const auto send = [&] {
+    const size_t begin = std::exchange(sent, at);
+    return Device(executor_->stream().CopyToDevice(address + begin, staged + begin, at - begin));
+  };
   const size_t requests = plan_.model_batches ? batch.size() : 1;
-  size_t at = 0;
   for (size_t r = 0; r < requests; ++r) {
-    const auto* input = batch.request(r).FindInput(plan_.input_names[i]);
-    if (at + input->data.byte_size() > tensor.byte_size) {
+    const Payload& data = batch.request(r).FindInput(plan_.input_names[i])->data;
+    const size_t end = at + data.byte_size();
+    if (end > tensor.byte_size) {
       return absl::InternalError(
           StrCat("input '", plan_.input_names[i], "' has more bytes than its shape says"));
     }
-    NEREID_RETURN_IF_ERROR(FeedRows(address + at, input->data));
-    at += input->data.byte_size();
+    if (IsDirect(data.place(), data.byte_size())) {
+      NEREID_RETURN_IF_ERROR(send());
+      NEREID_RETURN_IF_ERROR(FeedDirectly(address + at, data));
+      sent = at = end;
+      continue;
+    }
+    data.CopyTo(staged + at);
+    at = end;
+    if (at - sent >= kUploadBytes) NEREID_RETURN_IF_ERROR(send());
   }
-  if (at == tensor.byte_size) return absl::OkStatus();
+  NEREID_RETURN_IF_ERROR(send());
   return Device(executor_->stream().Fill(address + at, 0, tensor.byte_size - at));
 }
 
-absl::Status CudaInstance::FeedRows(engine::DevicePointer to, const Payload& data) {
-  const MemoryKind kind = data.place().kind;
-  if (kind == MemoryKind::kCpu) {
-    NEREID_ASSIGN_OR_RETURN(std::byte* const staged, Stage(data.byte_size()));
-    data.CopyTo(staged);
-    return Device(executor_->stream().CopyToDevice(to, staged, data.byte_size()));
-  }
+absl::Status CudaInstance::FeedDirectly(engine::DevicePointer to, const Payload& data) {
+  const engine::Stream& stream = executor_->stream();
   for (const Payload::Segment& segment : data.segments()) {
-    NEREID_RETURN_IF_ERROR(Device(
-        kind == MemoryKind::kGpu
-            ? executor_->stream().CopyOnDevice(to, DeviceAddress(segment.data()), segment.size())
-            : executor_->stream().CopyToDevice(to, segment.data(), segment.size())));
+    NEREID_RETURN_IF_ERROR(
+        Device(data.place().kind == MemoryKind::kGpu
+                   ? stream.CopyOnDevice(to, DeviceAddress(segment.data()), segment.size())
+                   : stream.CopyToDevice(to, segment.data(), segment.size())));
     to += segment.size();
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::byte*> CudaInstance::Stage(size_t byte_size) {
-  const size_t at = staging_.used;
-  staging_.used += (byte_size + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment;
-  if (at + byte_size > staging_.memory.size()) {
-    return absl::InternalError("more bytes in a batch than its shapes say");
-  }
-  return static_cast<std::byte*>(staging_.memory.data()) + at;
-}
-
-absl::Status CudaInstance::Fetch(Batch& batch, const BatchResponses& responses, int64_t bucket) {
+absl::Status CudaInstance::Fetch(const Batch& batch, BatchResponses& responses, int64_t bucket) {
   for (size_t i = 0; i < plan_.outputs.size(); ++i) {
     const TensorSpec* spec = plan_.outputs[i];
     if (spec == nullptr || !responses.AnyWants(*spec)) continue;
     const engine::ProgramTensor& tensor = executor_->program().outputs()[i];
-    Fetched fetched{i, tensor.shape, {}, nullptr, tensor.byte_size};
+    Shape shape = tensor.shape;
     if (plan_.model_batches) {
-      if (tensor.shape.empty() || tensor.shape[0] != bucket) {
+      if (shape.empty() || shape[0] != bucket) {
         return absl::InternalError(StrCat("output '", spec->name, "' has shape ",
-                                          ShapeToString(tensor.shape), " for a batch of ", bucket,
+                                          ShapeToString(shape), " for a batch of ", bucket,
                                           ": the model does not batch"));
       }
-      fetched.shape[0] = batch.total_batch_size();
-      fetched.byte_size = tensor.byte_size / static_cast<size_t>(bucket) *
-                          static_cast<size_t>(batch.total_batch_size());
+      shape[0] = batch.total_batch_size();
     }
-    if (batch.size() == 1) {
-      NEREID_ASSIGN_OR_RETURN(
-          fetched.buffer,
-          batch.request(0).AllocateOutput(*spec, fetched.byte_size, {MemoryKind::kGpu, device_}));
-    }
-    if (fetched.buffer.data() != nullptr && fetched.buffer.place().kind == MemoryKind::kGpu) {
-      NEREID_RETURN_IF_ERROR(Device(executor_->stream().CopyOnDevice(
-          DeviceAddress(fetched.buffer.data()), executor_->output(i), fetched.byte_size)));
-    } else {
-      NEREID_ASSIGN_OR_RETURN(std::byte* const staged, Stage(fetched.byte_size));
-      fetched.staged = staged;
-      NEREID_RETURN_IF_ERROR(
-          Device(executor_->stream().CopyToHost(staged, executor_->output(i), fetched.byte_size)));
-    }
-    fetched_.push_back(std::move(fetched));
+    NEREID_ASSIGN_OR_RETURN(
+        const BatchResponses::Slices slices,
+        responses.AddBuffers(*spec, tensor.type, shape, {MemoryKind::kGpu, engine_->device()}));
+    NEREID_RETURN_IF_ERROR(FetchOutput(i, slices));
   }
   return absl::OkStatus();
 }
 
-absl::Status CudaInstance::Answer(Batch& batch, BatchResponses& responses) {
-  for (Fetched& fetched : fetched_) {
-    const TensorSpec& spec = *plan_.outputs[fetched.output];
-    const DataType type = executor_->program().outputs()[fetched.output].type;
-    if (batch.size() > 1) {
-      NEREID_RETURN_IF_ERROR(
-          responses.AddTensor(spec, type, fetched.shape, {fetched.staged, fetched.byte_size}));
+// What goes through the staging memory goes there in one copy.
+absl::Status CudaInstance::FetchOutput(size_t i, const BatchResponses::Slices& slices) {
+  const engine::Stream& stream = executor_->stream();
+  const engine::DevicePointer address = executor_->output(i);
+  const auto is_direct = [](const Buffer& buffer) {
+    return IsDirect(buffer.place(), buffer.size());
+  };
+  size_t begin = executor_->program().outputs()[i].byte_size;
+  size_t end = 0;
+  for (const auto& [offset, buffer] : slices) {
+    if (!is_direct(buffer)) {
+      begin = std::min(begin, offset);
+      end = std::max(end, offset + buffer.size());
       continue;
     }
-    if (fetched.staged != nullptr && fetched.byte_size > 0) {
-      std::memcpy(fetched.buffer.data(), fetched.staged, fetched.byte_size);
-    }
-    NEREID_RETURN_IF_ERROR(
-        responses.AddPayload(spec, type, fetched.shape, std::move(fetched.buffer)));
+    NEREID_RETURN_IF_ERROR(Device(
+        buffer.place().kind == MemoryKind::kGpu
+            ? stream.CopyOnDevice(DeviceAddress(buffer.data()), address + offset, buffer.size())
+            : stream.CopyToHost(buffer.data(), address + offset, buffer.size())));
   }
-  return absl::OkStatus();
+  if (begin >= end) return absl::OkStatus();
+  NEREID_ASSIGN_OR_RETURN(std::byte* const staged, Stage(end - begin));
+  for (const auto& [offset, buffer] : slices) {
+    if (!is_direct(buffer)) deliveries_.push_back({staged + offset - begin, buffer});
+  }
+  return Device(stream.CopyToHost(staged, address + begin, end - begin));
 }
 
 }  // namespace nereid::cuda

@@ -1,29 +1,31 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "backend/batch_responses.h"
-#include "backend/gather.h"
+#include "backends/cuda/cuda_engine.h"
+#include "backends/cuda/cuda_metrics.h"
 #include "backends/cuda/cuda_model.h"
 #include "backends/cuda/cuda_options.h"
 #include "backends/cuda/device/pinned_memory.h"
-#include "backends/cuda/exec/engine.h"
 #include "backends/cuda/exec/executor.h"
 #include "nereid/backend.h"
 
 namespace nereid::cuda {
 
-// Runs batches on one GPU: a batch is padded with zeros to the bucket that holds it, inputs go to
-// the device through pinned memory (or from where they are, when that is GPU memory), and the rows
-// of the requests come back.
+// Runs batches on one GPU, on a stream of its own: while one instance computes, another may copy. A
+// batch is padded with zeros to the bucket that holds it. Tensors in GPU memory, and large ones in
+// pinned memory, are copied from and to where they are; the rest goes through pinned memory of the
+// instance, each input and output in as few copies as overlap with filling it.
 class CudaInstance : public Instance {
  public:
-  // `plan` outlives the instance.
+  // `plan` and `metrics` outlive the instance.
   static absl::StatusOr<std::unique_ptr<CudaInstance>> Create(
-      std::shared_ptr<engine::Engine> engine, const ModelPlan& plan,
-      const engine::Executor::Options& options, int device);
+      std::shared_ptr<CudaEngine> engine, const ModelPlan& plan, const CudaMetrics& metrics,
+      const engine::Executor::Options& options);
   ~CudaInstance() override;
 
   // Makes the programs of batches whose shapes the configuration fixes, so that no request waits
@@ -31,51 +33,53 @@ class CudaInstance : public Instance {
   absl::Status WarmUp(const ModelConfig& config, CudaOptions::Warmup warmup);
 
   absl::Status Execute(Batch& batch) override;
-  // False once the device has failed: nothing on it can be trusted then.
-  bool Healthy() const override { return healthy_; }
+  // False once a call of CUDA has failed here (memory shortage apart), or somebody else has found
+  // the GPU lost: nothing of the instance can be trusted then.
+  bool Healthy() const override { return healthy_ && !engine_->lost(); }
 
  private:
-  // Pinned memory that grows.
-  struct Staging {
-    engine::PinnedMemory memory;
-    size_t used = 0;
+  // Bytes of an output that lie in `staging_` on their way to a buffer in host memory.
+  struct Delivery {
+    const std::byte* staged = nullptr;
+    Buffer buffer;
   };
 
-  CudaInstance(std::shared_ptr<engine::Engine> engine, std::unique_ptr<engine::Executor> executor,
-               const ModelPlan& plan, int device)
+  CudaInstance(std::shared_ptr<CudaEngine> engine, std::unique_ptr<engine::Executor> executor,
+               const ModelPlan& plan, const CudaMetrics& metrics)
       : engine_(std::move(engine)),
         plan_(plan),
-        device_(device),
+        metrics_(metrics),
         executor_(std::move(executor)),
-        scratch_(plan.input_names.size()) {}
+        memory_(engine_) {}
 
-  absl::Status Run(Batch& batch);
+  absl::Status RunEmptyBatches(const ModelConfig& config, CudaOptions::Warmup warmup);
+  absl::Status Run(Batch& batch, BatchResponses& responses);
   absl::StatusOr<std::vector<Shape>> ShapesOf(const Batch& batch, int64_t bucket) const;
+  absl::Status Bind(const std::vector<Shape>& shapes);
+  absl::Status ReserveStaging();
   absl::Status Feed(const Batch& batch);
   absl::Status FeedInput(const Batch& batch, size_t i);
-  absl::Status FeedRows(engine::DevicePointer to, const Payload& data);
-  absl::Status Fetch(Batch& batch, const BatchResponses& responses, int64_t bucket);
-  absl::Status Answer(Batch& batch, BatchResponses& responses);
+  absl::Status FeedDirectly(engine::DevicePointer to, const Payload& data);
+  absl::Status Fetch(const Batch& batch, BatchResponses& responses, int64_t bucket);
+  absl::Status FetchOutput(size_t i, const BatchResponses::Slices& slices);
   absl::StatusOr<std::byte*> Stage(size_t byte_size);
   absl::Status Device(absl::Status status);
+  absl::Status Settle(absl::Status status);
+  void ReportMemory();
 
-  const std::shared_ptr<engine::Engine> engine_;
+  const std::shared_ptr<CudaEngine> engine_;
   const ModelPlan& plan_;
-  const int device_;
+  const CudaMetrics& metrics_;
   const std::unique_ptr<engine::Executor> executor_;
-  std::vector<Scratch> scratch_;
-  Staging staging_;
+  engine::PinnedMemory staging_;
+  size_t staged_ = 0;                 // bytes of it in use for the batch in work
+  std::vector<Delivery> deliveries_;  // of the batch in work
   bool healthy_ = true;
 
-  // Outputs of the batch in work.
-  struct Fetched {
-    size_t output;  // of the graph
-    Shape shape;
-    Buffer buffer;                      // of the response; without data: in `staged`
-    const std::byte* staged = nullptr;  // nullptr: it is in the buffer already
-    size_t byte_size = 0;
-  };
-  std::vector<Fetched> fetched_;
+  // What was reported last, and for which state.
+  InstanceMemory memory_;
+  const engine::Program* reported_ = nullptr;
+  bool reported_graph_ = false;
 };
 
 }  // namespace nereid::cuda

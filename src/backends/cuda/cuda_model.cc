@@ -6,6 +6,7 @@
 
 #include "backends/cuda/cuda_instance.h"
 #include "backends/cuda/device/cuda_api.h"
+#include "backends/cuda/exec/buckets.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "config/graph_agreement.h"
@@ -79,12 +80,41 @@ GraphDescription DescribeGraph(const engine::Graph& graph) {
           {}};
 }
 
+std::vector<std::vector<Shape>> WarmupShapes(const ModelConfig& config, const engine::Graph& graph,
+                                             CudaOptions::Warmup warmup) {
+  if (warmup == CudaOptions::Warmup::kNone) return {};
+  const bool batches = config.max_batch_size() > 0;
+  std::vector<int64_t> buckets = {0};
+  if (batches) {
+    buckets = engine::BatchBuckets(config.max_batch_size());
+    if (warmup == CudaOptions::Warmup::kEnds && buckets.size() > 2) {
+      buckets = {buckets.front(), buckets.back()};
+    }
+    std::ranges::reverse(buckets);
+  }
+  std::vector<std::vector<Shape>> all;
+  for (const int64_t bucket : buckets) {
+    std::vector<Shape> shapes;
+    for (const engine::ValueId id : graph.inputs) {
+      const TensorSpec* spec = config.FindInput(graph.value(id).name);
+      if (spec == nullptr) return {};
+      Shape shape = spec->backend_dims();
+      if (graph.value(id).shape && graph.value(id).shape->empty()) shape.clear();
+      if (batches) shape.insert(shape.begin(), bucket);
+      if (std::ranges::any_of(shape, [](int64_t n) { return n < 0; })) return {};
+      shapes.push_back(std::move(shape));
+    }
+    all.push_back(std::move(shapes));
+  }
+  return all;
+}
+
 absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& context,
                                                            const BackendSettings& settings) {
   NEREID_RETURN_IF_ERROR(engine::LoadCuda().status());  // before complaints about instances
   NEREID_RETURN_IF_ERROR(CheckSupported(context));
   NEREID_ASSIGN_OR_RETURN(const std::string path, FindModelFile(context));
-  std::unique_ptr<CudaModel> model(new CudaModel());
+  std::unique_ptr<CudaModel> model(new CudaModel(context.metrics));
   model->config_ = context.config;
   NEREID_ASSIGN_OR_RETURN(model->options_, ReadOptions(*context.config, settings));
   NEREID_ASSIGN_OR_RETURN(model->model_, engine::EngineModel::Load(path));
@@ -94,13 +124,17 @@ absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& c
   return model;
 }
 
-absl::StatusOr<std::shared_ptr<engine::Engine>> CudaModel::EngineOn(int device) {
+absl::StatusOr<std::shared_ptr<CudaEngine>> CudaModel::EngineOn(int device) {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<engine::Engine>& known = engines_[device];
-  if (auto engine = known.lock()) return engine;
+  std::weak_ptr<CudaEngine>& known = engines_[device];
+  if (auto engine = known.lock()) {
+    if (!engine->lost()) return engine;
+    return absl::UnavailableError(
+        StrCat("GPU ", device, " has failed, and other instances have not let go of it"));
+  }
   NEREID_ASSIGN_OR_RETURN(std::unique_ptr<engine::Engine> made,
                           engine::Engine::Create(model_, device, options_.engine));
-  std::shared_ptr<engine::Engine> engine = std::move(made);
+  auto engine = std::make_shared<CudaEngine>(std::move(made), metrics_, device);
   known = engine;
   return engine;
 }
@@ -111,21 +145,31 @@ absl::StatusOr<std::unique_ptr<Instance>> CudaModel::CreateInstance(
     return absl::InvalidArgumentError(StrCat(
         "instance '", context.name, "' is KIND_CPU, but the cuda backend runs on GPUs only"));
   }
-  NEREID_ASSIGN_OR_RETURN(std::shared_ptr<engine::Engine> engine, EngineOn(context.device));
-  NEREID_ASSIGN_OR_RETURN(
-      std::unique_ptr<CudaInstance> instance,
-      CudaInstance::Create(std::move(engine), plan_, options_.executor, context.device));
-  NEREID_RETURN_IF_ERROR(instance->WarmUp(*config_, options_.warmup));
-  return instance;
+  const auto named = [&](const absl::Status& status) {
+    return absl::Status(status.code(), StrCat("instance '", context.name, "' on GPU ",
+                                              context.device, ": ", Message(status)));
+  };
+  auto engine = EngineOn(context.device);
+  if (!engine.ok()) return named(engine.status());
+  auto instance = CudaInstance::Create(*std::move(engine), plan_, metrics_, options_.executor);
+  if (!instance.ok()) return named(instance.status());
+  const absl::Status warm = (*instance)->WarmUp(*config_, options_.warmup);
+  if (!warm.ok()) return named(warm);
+  return *std::move(instance);
 }
 
 MemoryEstimate CudaModel::MemoryUsage() const {
-  const std::lock_guard lock(mutex_);
-  MemoryEstimate usage;
-  for (const auto& [device, known] : engines_) {
-    if (const auto engine = known.lock()) {
-      usage.items.push_back({{MemoryKind::kGpu, device}, engine->memory_bytes()});
+  std::vector<std::shared_ptr<CudaEngine>> engines;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [device, known] : engines_) {
+      if (auto engine = known.lock()) engines.push_back(std::move(engine));
     }
+  }
+  MemoryEstimate usage;
+  for (const auto& engine : engines) {
+    usage.items.push_back({{MemoryKind::kGpu, engine->device()}, engine->memory_bytes()});
+    usage.items.push_back({{MemoryKind::kPinned, engine->device()}, engine->pinned_bytes()});
   }
   return usage;
 }

@@ -170,6 +170,34 @@ TEST_F(Responses, RefuseOutputsThatDoNotAddUp) {
 }
 
 // A sink without memory.
+TEST_F(Responses, GiveBuffersForTheWantedPartsOfAnOutput) {
+  Add(1);
+  Add(2, {"T"});
+  Add(3, {"Y"});
+  BatchResponses responses(batch_, rules_);
+  const auto slices = responses.AddBuffers(Spec("Y"), DataType::kInt32, {6, 2}, {});
+  ASSERT_TRUE(slices.ok()) << slices.status();
+  ASSERT_EQ(slices->size(), 2u);
+  EXPECT_EQ((*slices)[0].offset, 0u);
+  EXPECT_EQ((*slices)[0].buffer.size(), 8u);
+  EXPECT_EQ((*slices)[1].offset, 24u);
+  EXPECT_EQ((*slices)[1].buffer.size(), 24u);
+  const Bytes data = BytesOf<int32_t>({1, 2, 0, 0, 0, 0, 7, 8, 9, 10, 11, 12});
+  for (const auto& [offset, buffer] : *slices) {
+    std::memcpy(buffer.data(), data.data() + offset, buffer.size());
+  }
+  responses.Send();
+  EXPECT_EQ(ValuesOf<int32_t>(OutputOf(0, "Y").data), (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(ValuesOf<int32_t>(OutputOf(2, "Y").data), (std::vector<int32_t>{7, 8, 9, 10, 11, 12}));
+  EXPECT_TRUE(records_[1]->responses().at(0).outputs.empty());
+}
+
+TEST_F(Responses, GiveNoBuffersForStrings) {
+  Add(1);
+  BatchResponses responses(batch_, rules_);
+  EXPECT_FALSE(responses.AddBuffers(Spec("S"), DataType::kBytes, {1, 1}, {}).ok());
+}
+
 class FullSink : public ResponseSink {
  public:
   explicit FullSink(absl::Status* answer) : answer_(answer) {}

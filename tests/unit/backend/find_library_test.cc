@@ -64,6 +64,13 @@ TEST_F(FindLibrary, SaysThatThereIsNone) {
             "model configuration.");
 }
 
+TEST_F(FindLibrary, SaysHowAModelMovesToABackendThatThereIs) {
+  const std::string message = Found("tensorrt");
+  EXPECT_NE(message.find("TensorRT plan"), std::string::npos) << message;
+  EXPECT_NE(message.find("'model.onnx'"), std::string::npos) << message;
+  EXPECT_NE(message.find("backend: \"cuda\""), std::string::npos) << message;
+}
+
 TEST_F(FindLibrary, SaysWhereItLookedForARuntime) {
   const std::string root = root_.string();
   EXPECT_EQ(Found("engine", "other.so"),

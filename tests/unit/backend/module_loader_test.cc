@@ -66,6 +66,25 @@ TEST(ModuleLoader, RefusesAMissingFile) {
   EXPECT_EQ(backend.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(BackendTool, IsFoundInAModuleThatHasOne) {
+  const auto tool = LoadBackendTool(StrCat(NEREID_TEST_MODULE_DIR, "/faulty_null_create.so"));
+  ASSERT_TRUE(tool.ok()) << tool.status();
+  const char* const arguments[] = {"tool", "model"};
+  EXPECT_EQ((*tool)(2, arguments), 2);
+}
+
+TEST(BackendTool, IsRefusedByAModuleWithoutOneOrOfAnotherVersion) {
+  const auto code = [](const char* module) {
+    return LoadBackendTool(StrCat(NEREID_TEST_MODULE_DIR, "/faulty_", module, ".so"))
+        .status()
+        .code();
+  };
+  EXPECT_EQ(code("failing_create"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(code("old_major"), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(code("no_symbol"), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code("that_is_not_there"), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(ModuleVersion, AcceptsOlderMinorVersionsOfTheSameMajorOnly) {
   EXPECT_TRUE(CheckModuleVersion(kBackendApiMajor, 0).ok());
   EXPECT_TRUE(CheckModuleVersion(kBackendApiMajor, kBackendApiMinor).ok());

@@ -47,20 +47,26 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Create(int ordinal) {
   if (ordinal < 0 || ordinal >= count) {
     return absl::NotFoundError(StrCat("no CUDA device ", ordinal, ": the machine has ", count));
   }
+  std::shared_ptr<Context> context;  // let go of without the lock
   const std::lock_guard lock(TheContexts().mutex);
   Contexts::Slot& slot = TheContexts().slots[ordinal];
   if (slot.lost) {
     return absl::UnavailableError(
         StrCat("GPU ", ordinal, " has failed, and not everybody who used it has let go"));
   }
-  if (auto context = slot.context.lock()) {
-    NEREID_RETURN_IF_ERROR(context->Bind());
-    return context;
+  context = slot.context.lock();
+  if (context == nullptr) {
+    context.reset(new Context);
+    NEREID_RETURN_IF_ERROR(context->Open(api, ordinal));
+    slot.context = context;
   }
-  std::shared_ptr<Context> made(new Context);
-  NEREID_RETURN_IF_ERROR(made->Open(api, ordinal));
-  slot.context = made;
-  return made;
+  NEREID_RETURN_IF_ERROR(context->Bind());
+  // A context may have been lost without anybody having noticed.
+  size_t available = 0, total = 0;
+  const CUresult result = api->cuMemGetInfo(&available, &total);
+  if (IsFatal(result)) slot.lost = context->lost_ = true;
+  NEREID_RETURN_IF_ERROR(CudaStatus(result, "cuMemGetInfo"));
+  return context;
 }
 
 absl::Status Context::Open(const CudaApi* api, int ordinal) {
@@ -88,9 +94,7 @@ absl::Status Context::Open(const CudaApi* api, int ordinal) {
   fingerprint_ = StrCat(name_, ", ", arch_, ", ", multiprocessors_, " multiprocessors, ",
                         attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE), " bytes of L2, memory at ",
                         attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE), " kHz, driver ", driver);
-  NEREID_RETURN_IF_ERROR(
-      CudaStatus(api->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
-  return Bind();
+  return CudaStatus(api->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain");
 }
 
 std::shared_ptr<Context> Context::CreateOffline(std::string arch) {

@@ -21,7 +21,8 @@
   X(cuGetErrorName)                                                                                \
   X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                        \
       X(cuDeviceGetAttribute) X(cuDeviceGetUuid) X(cuDeviceTotalMem) X(cuDevicePrimaryCtxRetain)   \
-          X(cuDevicePrimaryCtxRelease) X(cuDevicePrimaryCtxReset) X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)   \
+          X(cuDevicePrimaryCtxRelease) X(cuDevicePrimaryCtxReset)                                    \
+              X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)                            \
               X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost)        \
                   X(cuMemHostGetDevicePointer) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(        \
                       cuMemcpyDtoDAsync) X(cuMemcpyAsync) X(cuMemcpyPeerAsync) X(cuMemsetD8Async)  \

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <string>
 
 // A stand-in for the CUDA driver, and for NVRTC, so that what is built on them is tested without a
@@ -39,6 +41,10 @@ class FakeCuda {
     Find("fake_cuda_fail", &fail_);
     Find("fake_cuda_calls", &calls_);
     Find("fake_cuda_set_memory", &set_memory_);
+    Find("cuMemAlloc_v2", &allocate_);
+    Find("cuMemFree_v2", &free_);
+    Find("cuMemHostAlloc", &allocate_pinned_);
+    Find("cuMemFreeHost", &free_pinned_);
   }
   static std::string Folder() {
     const char* folder = getenv("NEREID_CUDA_FOLDER");
@@ -60,6 +66,21 @@ class FakeCuda {
   int64_t Calls(const char* function) const { return calls_(function); }
   void SetMemory(uint64_t bytes) const { set_memory_(bytes); }  // of each device
 
+  // A block on the GPU whose context the thread has, or of page-locked memory; empty: no context.
+  // The host can read and write both.
+  std::shared_ptr<std::byte> Allocate(size_t bytes) const {
+    uint64_t address = 0;
+    if (allocate_(&address, bytes) != 0) return nullptr;
+    return {reinterpret_cast<std::byte*>(address),
+            [free = free_](std::byte* block) { free(reinterpret_cast<uint64_t>(block)); }};
+  }
+  std::shared_ptr<std::byte> AllocatePinned(size_t bytes) const {
+    void* address = nullptr;
+    if (allocate_pinned_(&address, bytes, 0) != 0) return nullptr;
+    return {static_cast<std::byte*>(address),
+            [free = free_pinned_](std::byte* block) { free(block); }};
+  }
+
  private:
   template <typename F>
   void Find(const char* name, F* function) {
@@ -70,6 +91,10 @@ class FakeCuda {
   void (*fail_)(const char*, int, int, int) = nullptr;
   int64_t (*calls_)(const char*) = nullptr;
   void (*set_memory_)(uint64_t) = nullptr;
+  int (*allocate_)(uint64_t*, size_t) = nullptr;
+  int (*free_)(uint64_t) = nullptr;
+  int (*allocate_pinned_)(void**, size_t, unsigned) = nullptr;
+  int (*free_pinned_)(void*) = nullptr;
 };
 
 }  // namespace nereid::testing
