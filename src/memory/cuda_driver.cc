@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
+#include <utility>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -37,6 +37,7 @@ struct Library {
 bool Load(const Library& library, CudaFunctions& f) {
   return library.Get("cuDeviceGet", &f.device_get) &&
          library.Get("cuDevicePrimaryCtxRetain", &f.primary_context) &&
+         library.Get("cuDevicePrimaryCtxRelease_v2", &f.release) &&
          library.Get("cuCtxPushCurrent_v2", &f.push) && library.Get("cuCtxPopCurrent_v2", &f.pop) &&
          library.Get("cuIpcOpenMemHandle_v2", &f.ipc_open) &&
          library.Get("cuIpcCloseMemHandle", &f.ipc_close) &&
@@ -65,29 +66,38 @@ std::atomic<CudaDriver*> replacement{nullptr};
 
 }  // namespace
 
-struct CudaDriver::Device {
-  std::mutex mutex;
-  CudaFunctions::Context context = nullptr;  // guarded by mutex; constant once set
-};
-
 // Makes a device's context current on this thread.
 class CudaDriver::Scope {
  public:
   static absl::StatusOr<Scope> Enter(CudaDriver& driver, int device) {
-    NEREID_ASSIGN_OR_RETURN(const CudaFunctions::Context context, driver.ContextOf(device));
-    NEREID_RETURN_IF_ERROR(driver.Check(driver.functions_.push(context), "cuCtxPushCurrent"));
-    return Scope(&driver);
+    if (device < 0 || device >= driver.device_count()) {
+      return absl::InvalidArgumentError(StrCat("there is no CUDA device ", device));
+    }
+    Device& entry = *driver.devices_[static_cast<size_t>(device)];
+    CudaFunctions::Context context = nullptr;
+    NEREID_RETURN_IF_ERROR(driver.Check(driver.functions_.primary_context(&context, entry.handle),
+                                        "cuDevicePrimaryCtxRetain"));
+    const absl::Status pushed = driver.Check(driver.functions_.push(context), "cuCtxPushCurrent");
+    if (!pushed.ok()) {
+      driver.functions_.release(entry.handle);
+      return pushed;
+    }
+    return Scope(&driver, &entry);
   }
-  Scope(Scope&& other) noexcept : driver_(std::exchange(other.driver_, nullptr)) {}
+  Scope(Scope&& other) noexcept
+      : driver_(std::exchange(other.driver_, nullptr)), device_(other.device_) {}
   Scope& operator=(Scope&&) = delete;
   ~Scope() {
+    if (driver_ == nullptr) return;
     CudaFunctions::Context popped = nullptr;
-    if (driver_ != nullptr) driver_->functions_.pop(&popped);
+    driver_->functions_.pop(&popped);
+    if (device_->kept.exchange(true)) driver_->functions_.release(device_->handle);
   }
 
  private:
-  explicit Scope(CudaDriver* driver) : driver_(driver) {}
+  Scope(CudaDriver* driver, Device* device) : driver_(driver), device_(device) {}
   CudaDriver* driver_;
+  Device* device_;
 };
 
 CudaDriver* CudaDriver::Find() {
@@ -102,7 +112,11 @@ void CudaDriver::ReplaceForTest(CudaDriver* driver) {
 }
 
 CudaDriver::CudaDriver(const CudaFunctions& functions, int device_count) : functions_(functions) {
-  for (int i = 0; i < device_count; ++i) devices_.push_back(std::make_unique<Device>());
+  for (int i = 0; i < device_count; ++i) {
+    devices_.push_back(std::make_unique<Device>());
+    // A device without a handle fails when its context is asked for.
+    if (functions_.device_get(&devices_.back()->handle, i) != 0) devices_.back()->handle = -1;
+  }
 }
 
 CudaDriver::~CudaDriver() = default;
@@ -112,21 +126,6 @@ absl::Status CudaDriver::Check(int code, const char* call) const {
   const char* name = nullptr;
   functions_.error_name(code, &name);
   return absl::InternalError(StrCat(call, ": ", name == nullptr ? "unknown error" : name));
-}
-
-absl::StatusOr<CudaFunctions::Context> CudaDriver::ContextOf(int device) {
-  if (device < 0 || device >= device_count()) {
-    return absl::InvalidArgumentError(StrCat("there is no CUDA device ", device));
-  }
-  Device& entry = *devices_[static_cast<size_t>(device)];
-  std::lock_guard<std::mutex> lock(entry.mutex);
-  if (entry.context == nullptr) {
-    int handle = 0;
-    NEREID_RETURN_IF_ERROR(Check(functions_.device_get(&handle, device), "cuDeviceGet"));
-    NEREID_RETURN_IF_ERROR(
-        Check(functions_.primary_context(&entry.context, handle), "cuDevicePrimaryCtxRetain"));
-  }
-  return entry.context;
 }
 
 absl::StatusOr<CudaDriver::IpcMemory> CudaDriver::OpenIpc(int device, std::string_view handle) {

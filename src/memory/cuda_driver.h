@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -22,6 +23,7 @@ struct CudaFunctions {
 
   int (*device_get)(int* device, int ordinal) = nullptr;
   int (*primary_context)(Context* context, int device) = nullptr;
+  int (*release)(int device) = nullptr;
   int (*push)(Context context) = nullptr;
   int (*pop)(Context* context) = nullptr;
   int (*ipc_open)(Address* address, IpcHandle handle, unsigned flags) = nullptr;
@@ -35,8 +37,9 @@ struct CudaFunctions {
 };
 
 // What the server itself, as opposed to a backend, does with GPUs: copy bytes, open the memory of
-// another process, pin pages. Works in the primary context of each device, which is taken when
-// first needed and kept. Errors are INTERNAL and name the call. Any thread.
+// another process, pin pages. Works in the primary context of each device, which is kept once it
+// was needed; each call asks for it anew, since a backend may have had to reset it. Errors are
+// INTERNAL and name the call. Any thread.
 class CudaDriver {
  public:
   // The driver of this machine; nullptr where there is none, or no GPU. Looked up once.
@@ -68,9 +71,11 @@ class CudaDriver {
   absl::Status Copy(int device, void* to, const void* from, size_t size);
 
  private:
-  struct Device;
+  struct Device {
+    int handle = -1;
+    std::atomic<bool> kept{false};  // whether one reference to the context stays
+  };
   class Scope;
-  absl::StatusOr<CudaFunctions::Context> ContextOf(int device);
   absl::Status Check(int code, const char* call) const;
 
   const CudaFunctions functions_;

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
@@ -66,11 +67,12 @@ absl::StatusOr<std::shared_ptr<SystemSharedMemory>> SystemSharedMemory::Open(
 }
 
 SystemSharedMemory::SystemSharedMemory(std::byte* data, size_t size)
-    : SharedMemoryMapping(data, size), guard_(data, size) {}
+    : SharedMemoryMapping(data, size), guard_(std::in_place, data, size) {}
 
 SystemSharedMemory::~SystemSharedMemory() {
   if (pinner_.joinable()) pinner_.join();
   if (pinning_ == Pinning::kPinned) CudaDriver::Find()->Unpin(device_, data());
+  guard_.reset();
   munmap(data(), size());
 }
 

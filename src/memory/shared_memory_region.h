@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -53,13 +54,13 @@ class SystemSharedMemory final : public SharedMemoryMapping {
   // The first call starts to pin the pages, so that GPUs copy straight from and to them. Where that
   // fails they stay as they are.
   void PreferGpu(int device) override;
-  bool broken() const override { return guard_.broken(); }
+  bool broken() const override { return guard_->broken(); }
 
  private:
   enum class Pinning : uint8_t { kNotAsked, kUnderWay, kPinned, kRefused };
   SystemSharedMemory(std::byte* data, size_t size);
 
-  const MappingGuard guard_;
+  std::optional<MappingGuard> guard_;  // gone before the mapping is
   std::atomic<Pinning> pinning_{Pinning::kNotAsked};
   int device_ = 0;  // that pinned the pages; constant once kPinned
   std::thread pinner_;

@@ -43,7 +43,7 @@ class FakeCuda {
   int opened() const { return Locked(opened_); }
   int pinned() const { return Locked(pinned_); }
   int copies() const { return Locked(copies_); }
-  int contexts_taken() const { return Locked(contexts_taken_); }
+  int contexts_held() const { return Locked(contexts_held_); }
 
  private:
   using Address = CudaFunctions::Address;
@@ -89,8 +89,13 @@ class FakeCuda {
     };
     f.primary_context = [](Context* context, int device) {
       const std::lock_guard<std::mutex> lock(current()->mutex_);
-      ++current()->contexts_taken_;
+      ++current()->contexts_held_;
       *context = current()->contexts_ + device;
+      return 0;
+    };
+    f.release = [](int) {
+      const std::lock_guard<std::mutex> lock(current()->mutex_);
+      --current()->contexts_held_;
       return 0;
     };
     f.push = [](Context) {
@@ -149,7 +154,7 @@ class FakeCuda {
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<std::byte>*> shared_;
   char contexts_[2] = {};
-  int contexts_taken_ = 0;
+  int contexts_held_ = 0;
   int opened_ = 0;
   int pinned_ = 0;
   int copies_ = 0;

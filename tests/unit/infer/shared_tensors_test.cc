@@ -198,7 +198,7 @@ TEST_F(SharedTensorsTest, RegionsAreInUseUntilReleasedAndBytesForLonger) {
 
 TEST_F(SharedTensorsTest, OnlyModelsOnGpusHaveRegionsPinned) {
   ASSERT_TRUE(shared_.ReadInput({"r", 0, 8}, DataType::kFp32).ok());
-  EXPECT_EQ(cuda_.contexts_taken(), 1) << "that of the CUDA region";
+  EXPECT_EQ(cuda_.contexts_held(), 1) << "that of the CUDA region";
   const auto on_gpu = ConfigFromText(StrCat(kConfig, R"( instance_group { kind: KIND_CPU }
       instance_group { kind: KIND_GPU gpus: [ 1, 0 ] })"));
   MemoryPlace place;

@@ -49,7 +49,7 @@ TEST(CopyTest, GoesThroughTheDriverOnlyWhereADeviceTakesPart) {
     EXPECT_EQ(to, from);
     EXPECT_EQ(cuda.copies() - before, row.copies);
   }
-  EXPECT_EQ(cuda.contexts_taken(), 1) << "only device 1 took part";
+  EXPECT_EQ(cuda.contexts_held(), 1) << "only device 1 took part";
 }
 
 TEST(CopyTest, FailuresAreStatuses) {
@@ -167,7 +167,7 @@ class PinningTest : public ::testing::Test {
 
 TEST_F(PinningTest, PagesArePinnedOnceAGpuUsesThem) {
   Use(std::nullopt);
-  EXPECT_EQ(cuda_.contexts_taken(), 0) << "no GPU uses them yet";
+  EXPECT_EQ(cuda_.contexts_held(), 0) << "no GPU uses them yet";
   Use(1);
   while (Use(1).kind != MemoryKind::kPinned) std::this_thread::yield();
   EXPECT_EQ(Use(0), (MemoryPlace{MemoryKind::kPinned, 1}));
@@ -180,7 +180,7 @@ TEST_F(PinningTest, PagesThatCannotBePinnedAreUsedAsTheyAre) {
   cuda_.refuses_to_pin = true;
   Use(0);
   registry_.Unregister(SharedMemoryKind::kSystem, "r");  // waits for the attempt
-  EXPECT_EQ(cuda_.contexts_taken(), 1);
+  EXPECT_EQ(cuda_.contexts_held(), 1);
   EXPECT_EQ(cuda_.pinned(), 0);
 }
 
