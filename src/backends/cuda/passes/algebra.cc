@@ -1,6 +1,7 @@
 #include "backends/cuda/passes/algebra.h"
 
 #include "backends/cuda/passes/cleanup.h"
+#include "backends/cuda/passes/decompose.h"
 #include "backends/cuda/passes/fold_into_conv.h"
 #include "backends/cuda/passes/fuse_attention.h"
 #include "backends/cuda/passes/fuse_conv_epilogue.h"
@@ -30,6 +31,7 @@ constexpr Pass kLoadPasses[] = {
 };
 
 constexpr Pass kShapePasses[] = {
+    {"decompositions", Decompose},
     {"constants", FoldConstants},
     {"identities", RemoveIdentities},
     {"common subexpressions", MergeCommonSubexpressions},
