@@ -25,10 +25,20 @@ def sane_statistics(model):
     return model
 
 
+def not_zero(model):
+    """Untrained biases and heads may be all zeros, which an optimiser would leave out."""
+    for module in model.modules():
+        for name in ("weight", "bias"):
+            values = getattr(module, name, None)
+            if isinstance(module, torch.nn.Linear) and values is not None and not values.any():
+                torch.nn.init.normal_(values, std=0.02)
+    return model
+
+
 def image_network(name):
     import torchvision
 
-    model = sane_statistics(getattr(torchvision.models, name)(weights=None))
+    model = not_zero(sane_statistics(getattr(torchvision.models, name)(weights=None)))
     return model, (torch.randn(1, 3, 224, 224),), ["input"], ["output"]
 
 
@@ -48,7 +58,7 @@ def bert_base():
     import transformers
 
     config = transformers.BertConfig(attn_implementation="eager")
-    model = Encoder(transformers.BertModel(config))
+    model = Encoder(not_zero(transformers.BertModel(config)))
     ids = torch.randint(0, config.vocab_size, (1, 128))
     names = ["input_ids", "attention_mask", "token_type_ids"]
     return model, (ids, torch.ones_like(ids), torch.zeros_like(ids)), names, ["last_hidden_state", "pooler_output"]

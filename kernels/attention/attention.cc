@@ -1,9 +1,13 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "kernels/jit/alternatives.h"
 #include "kernels/jit/kernel_op.h"
 
 namespace nereid::engine {
@@ -162,7 +166,7 @@ template <bool kGuarded> DEVICE void Tile(Rows& rows, const u16* k_tile, const u
 }
 
 extern __shared__ __align__(16) u16 tiles[];
-extern "C" __global__ void __launch_bounds__(THREADS, D <= 64 && E <= 64 ? 16 / WARPS : 1) attention(const u16* q, const u16* k, const u16* v, const M* mask, u16* y, const __grid_constant__ Parameters p) {
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attention(const u16* q, const u16* k, const u16* v, const M* mask, u16* y, const __grid_constant__ Parameters p) {
   u16* const q_tile = tiles;
   u16* const stages = tiles + WARPS * 16 * ROW_K;
   const s32 batch = blockIdx.z, head = blockIdx.y, first_query = blockIdx.x * WARPS * 16;
@@ -347,24 +351,31 @@ bool InPairs(const std::array<int64_t, 4>& strides) {
 
 // How a block of the tensor core kernel is made up.
 struct TilePlan {
-  int64_t d, e;    // columns in shared memory
   int64_t warps;   // each has 16 queries
-  int64_t stages;  // 2: the next tile is loaded while one is worked on
-
-  int64_t SharedBytes() const {
-    return 2 * (warps * 16 * (d + 8) + stages * kKeysOfTile * (d + 8 + e + 8));
-  }
+  int64_t blocks;  // a multiprocessor must have registers for
 };
+constexpr TilePlan kTilePlans[] = {{8, 2}, {8, 1}, {4, 4}, {4, 3}, {4, 2}, {2, 4}, {1, 4}};
+constexpr int64_t kStages = 2;  // the next tile is loaded while one is worked on
+constexpr int64_t kFewQueries = 16;
 
-TilePlan PlanTiles(const AttentionSpec& spec, int64_t value_dim, int64_t multiprocessors) {
-  const int64_t step = spec.type == DataType::kFp32 ? 32 : 16;
-  TilePlan plan{CeilDivide(spec.head_dim, 16) * 16, CeilDivide(value_dim, step) * step, 4, 2};
-  // Fewer queries a block where there are too few blocks to go round.
-  while (plan.warps > 1 &&
-         CeilDivide(spec.queries, plan.warps * 16) * spec.heads * spec.batch < multiprocessors) {
-    plan.warps /= 2;
+int64_t SharedBytes(const TilePlan& plan, int64_t d, int64_t e) {
+  return 2 * (plan.warps * kFewQueries * (d + 8) + kStages * kKeysOfTile * (d + 8 + e + 8));
+}
+
+// Whether a plan is worth trying: blocks that are not mostly empty, fewer queries a block only
+// where there are too few blocks to go round, and no cap on registers that wide heads need.
+bool Suits(const TilePlan& plan, const AttentionSpec& spec, int64_t value_dim,
+           int64_t multiprocessors) {
+  const auto blocks = [&](int64_t warps) {
+    return CeilDivide(spec.queries, warps * kFewQueries) * spec.heads * spec.batch;
+  };
+  const bool wide = spec.head_dim > 64 || value_dim > 64;
+  if (plan.warps >= 4 && wide != (plan.warps * plan.blocks <= 8)) return false;
+  if (plan.warps > 1 && (plan.warps / 2) * kFewQueries >= spec.queries) return false;
+  if (plan.warps < 4) {
+    return plan.warps * kFewQueries >= spec.queries || blocks(plan.warps * 2) < 2 * multiprocessors;
   }
-  return plan;
+  return plan.warps == 4 || blocks(plan.warps) >= multiprocessors;
 }
 
 absl::Status Check(const AttentionSpec& spec, int64_t value_dim, int64_t kv_heads) {
@@ -379,6 +390,76 @@ absl::Status Check(const AttentionSpec& spec, int64_t value_dim, int64_t kv_head
     return absl::InvalidArgumentError(StrCat(spec.heads, " heads share ", kv_heads));
   }
   return CheckIndexRange({spec.batch * spec.heads, spec.queries, spec.keys});
+}
+
+// An attention with what its specification leaves open.
+struct Completion {
+  Parameters parameters;
+  int64_t value_dim;
+  bool vector;  // rows can be read 16 bytes at a time
+};
+
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWith(Toolbox& toolbox, const AttentionSpec& spec,
+                                                   const Completion& c, const TilePlan& plan) {
+  const bool plain = spec.type == DataType::kFp32;
+  const DataType mask_type = spec.mask_type == DataType::kInvalid ? spec.type : spec.mask_type;
+  const int64_t step = plain ? 32 : 16;
+  const int64_t d = CeilDivide(spec.head_dim, 16) * 16, e = CeilDivide(c.value_dim, step) * step;
+  const std::string source = StrCat(
+      DefineType("T", spec.type), DefineType("M", mask_type), DefineNumber("D", d),
+      DefineNumber("E", e), DefineNumber("WARPS", plan.warps), DefineNumber("BLOCKS", plan.blocks),
+      DefineNumber("STAGES", kStages), DefineNumber("REAL_D", spec.head_dim),
+      DefineNumber("REAL_E", c.value_dim), DefineNumber("VECTOR", c.vector),
+      DefineNumber("CAUSAL", spec.causal), DefineNumber("MASK", spec.has_mask),
+      DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
+      DefineNumber("MASK_PAIRS", InPairs(spec.mask_strides)), "#define MMA_TYPE ",
+      spec.type == DataType::kBf16 ? "\"bf16\"" : "\"f16\"", "\n", kCommonText,
+      plain ? kPlainText : kTensorText);
+  KernelLaunch launch;
+  NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "attention"));
+  launch.grid_x = CeilDivide(spec.queries, plain ? 4 : plan.warps * kFewQueries);
+  launch.grid_y = spec.heads;
+  launch.grid_z = spec.batch;
+  launch.block = plain ? 128 : static_cast<int>(plan.warps * 32);
+  launch.shared_bytes = plain ? static_cast<size_t>(4 * spec.head_dim * 4)
+                              : static_cast<size_t>(SharedBytes(plan, d, e));
+  launch.arguments = {Input(0), Input(1), Input(2), Input(3), Output(0), Value(c.parameters)};
+  return KernelOp::Create(toolbox, std::move(launch), {});
+}
+
+std::string Words(const AttentionStrides& s) { return StrCat(s.batch, ",", s.head, ",", s.row); }
+
+std::string Specification(const AttentionSpec& s, const Parameters& p) {
+  return StrCat("attention ", s.batch, "x", s.heads, "/", p.shared, " ", s.queries, "x", s.keys,
+                "x", s.head_dim, "x", s.value_dim, " ", ProtocolName(s.type), " ", Words(p.q), " ",
+                Words(p.k), " ", Words(p.v), " ", Words(p.y), s.causal ? " causal" : "",
+                s.has_mask ? StrCat(" mask ", ProtocolName(s.mask_type), " ", p.mask[0], ",",
+                                    p.mask[1], ",", p.mask[2], ",", p.mask[3])
+                           : "");
+}
+
+// The bytes that an operand spans.
+size_t Span(const AttentionSpec& spec, const AttentionStrides& strides, int64_t heads, int64_t rows,
+            int64_t columns) {
+  const int64_t last = (spec.batch - 1) * strides.batch + (heads - 1) * strides.head +
+                       (rows - 1) * strides.row + columns;
+  return static_cast<size_t>(std::max<int64_t>(last, 1)) * ElementByteSize(spec.type);
+}
+
+RaceOperands OperandsOf(const AttentionSpec& spec, const Completion& c) {
+  const Parameters& p = c.parameters;
+  const int64_t kv_heads = spec.heads / p.shared;
+  size_t mask = 0;
+  if (spec.has_mask) {
+    const DataType type = spec.mask_type == DataType::kInvalid ? spec.type : spec.mask_type;
+    mask = static_cast<size_t>((spec.batch - 1) * p.mask[0] + (spec.heads - 1) * p.mask[1] +
+                               (spec.queries - 1) * p.mask[2] + (spec.keys - 1) * p.mask[3] + 1) *
+           ElementByteSize(type);
+  }
+  return {{Span(spec, p.q, spec.heads, spec.queries, spec.head_dim),
+           Span(spec, p.k, kv_heads, spec.keys, spec.head_dim),
+           Span(spec, p.v, kv_heads, spec.keys, c.value_dim), mask},
+          {Span(spec, p.y, spec.heads, spec.queries, c.value_dim)}};
 }
 
 }  // namespace
@@ -400,31 +481,19 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeAttention(Toolbox& toolbox,
   p.y = Completed(spec.y, spec.heads, spec.queries, value_dim);
   std::copy(spec.mask_strides.begin(), spec.mask_strides.end(), p.mask);
 
-  const bool plain = spec.type == DataType::kFp32;
-  const DataType mask_type = spec.mask_type == DataType::kInvalid ? spec.type : spec.mask_type;
-  const bool vector = Aligned(p.q) && Aligned(p.k) && Aligned(p.v) && Aligned(p.y) &&
-                      spec.head_dim % 8 == 0 && value_dim % 8 == 0;
-  const TilePlan plan = PlanTiles(spec, value_dim, toolbox.context()->multiprocessors());
-  const std::string source =
-      StrCat(DefineType("T", spec.type), DefineType("M", mask_type), DefineNumber("D", plan.d),
-             DefineNumber("E", plan.e), DefineNumber("WARPS", plan.warps),
-             DefineNumber("STAGES", plan.stages), DefineNumber("REAL_D", spec.head_dim),
-             DefineNumber("REAL_E", value_dim), DefineNumber("VECTOR", vector),
-             DefineNumber("CAUSAL", spec.causal), DefineNumber("MASK", spec.has_mask),
-             DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
-             DefineNumber("MASK_PAIRS", InPairs(spec.mask_strides)), "#define MMA_TYPE ",
-             spec.type == DataType::kBf16 ? "\"bf16\"" : "\"f16\"", "\n", kCommonText,
-             plain ? kPlainText : kTensorText);
-  KernelLaunch launch;
-  NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "attention"));
-  launch.grid_x = CeilDivide(spec.queries, plain ? 4 : plan.warps * 16);
-  launch.grid_y = spec.heads;
-  launch.grid_z = spec.batch;
-  launch.block = plain ? 128 : static_cast<int>(plan.warps * 32);
-  launch.shared_bytes =
-      plain ? static_cast<size_t>(4 * spec.head_dim * 4) : static_cast<size_t>(plan.SharedBytes());
-  launch.arguments = {Input(0), Input(1), Input(2), Input(3), Output(0), Value(p)};
-  return KernelOp::Create(toolbox, std::move(launch), {});
+  const Completion completion = {p, value_dim,
+                                 Aligned(p.q) && Aligned(p.k) && Aligned(p.v) && Aligned(p.y) &&
+                                     spec.head_dim % 8 == 0 && value_dim % 8 == 0};
+  if (spec.type == DataType::kFp32 || ExtentProduct({spec.batch, spec.heads, spec.queries}) == 0) {
+    return MakeWith(toolbox, spec, completion, {4, 1});
+  }
+  std::vector<Alternative> alternatives;
+  for (const TilePlan& plan : kTilePlans) {
+    if (!Suits(plan, spec, value_dim, toolbox.context()->multiprocessors())) continue;
+    alternatives.push_back({StrCat(plan.warps, " warps, ", plan.blocks, " blocks"),
+                            [&, plan] { return MakeWith(toolbox, spec, completion, plan); }});
+  }
+  return MakeFastest(toolbox, Specification(spec, p), alternatives, OperandsOf(spec, completion));
 }
 
 }  // namespace nereid::engine

@@ -1,9 +1,12 @@
 #include "kernels/depthwise/depthwise.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "kernels/jit/alternatives.h"
 #include "kernels/jit/kernel_op.h"
 
 namespace nereid::engine {
@@ -13,9 +16,17 @@ namespace {
 // filter's extents, strides and dilations are constants of the text, so the loops unroll and a
 // loaded element serves all pixels that need it.
 constexpr char kText[] = R"cuda(
-struct Parameters { u32 count; Divisor channels, groups_w, out_h; s32 h, w, out_w, pad_h, pad_w; float alpha, beta; };
+struct Parameters {
+  u32 count; Divisor channels, groups_w, out_h; s32 h, w, out_w, pad_h, pad_w;
+  float alpha, beta, input_alpha, input_beta, input_scale, input_shift;
+};
 DEVICE float Sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
-DEVICE float Activate(float x, const Parameters& p) { return ACTIVATION; }
+DEVICE float Activate(float x, float alpha, float beta) { return ACTIVATION; }
+DEVICE float ActivateInput(float x, float alpha, float beta) { return INPUT_ACTIVATION; }
+DEVICE float InputOf(float x, const Parameters& p) {
+  x = ActivateInput(x, p.input_alpha, p.input_beta);
+  return INPUT_AFFINE ? x * p.input_scale + p.input_shift : x;
+}
 extern "C" __global__ void __launch_bounds__(256) depthwise(const T* x, const T* filter, const T* bias, T* y, const __grid_constant__ Parameters p) {
   const u32 index = blockIdx.x * 256 + threadIdx.x;
   if (index >= p.count) return;
@@ -30,9 +41,9 @@ extern "C" __global__ void __launch_bounds__(256) depthwise(const T* x, const T*
     image = p.channels.Split(rest, &channel);
   }
   const u32 channels = p.channels.divisor * W;
-  const u64 pixel_step = CHANNELS_LAST ? channels : 1;
-  const u64 image_channel = CHANNELS_LAST ? (u64)image * p.h * p.w * channels + channel * W
-                                          : ((u64)image * channels + channel) * p.h * p.w;
+  const u32 pixel_step = CHANNELS_LAST ? channels : 1;
+  x += CHANNELS_LAST ? (u64)image * p.h * p.w * channels + channel * W
+                     : ((u64)image * channels + channel) * p.h * p.w;
   const s32 first = group * PX;
   const s32 top = (s32)row * STRIDE_H - p.pad_h, left = first * STRIDE_W - p.pad_w;
   float sum[PX][W];
@@ -42,23 +53,20 @@ extern "C" __global__ void __launch_bounds__(256) depthwise(const T* x, const T*
     #pragma unroll
     for (int px = 0; px < PX; ++px) sum[px][e] = b;
   }
+  // Without branches, so that the loads of all rows are on their way at once: what lies outside is
+  // read from the border and then left out.
   #pragma unroll
   for (int r = 0; r < R; ++r) {
     const s32 i = top + r * DILATION_H;
-    if (i < 0 || i >= p.h) continue;
-    float weight[S][W];
+    const bool row_inside = i >= 0 && i < p.h;
+    const u32 line = (u32)(min(max(i, 0), p.h - 1) * p.w) * pixel_step;
+    Pack<T, W> weight[S];
     #pragma unroll
     for (int s = 0; s < S; ++s) {
-      const u64 at = CHANNELS_LAST ? (u64)(r * S + s) * channels + channel * W : (u64)channel * R * S + r * S + s;
-      const auto pack = LoadPack<W>(filter + at);
-      #pragma unroll
-      for (int e = 0; e < W; ++e) weight[s][e] = Widen(pack.at[e]);
+      weight[s] = LoadPack<W>(filter + (CHANNELS_LAST ? (r * S + s) * channels + channel * W : channel * R * S + r * S + s));
     }
-    const T* line = x + image_channel + (u64)i * p.w * pixel_step;
     #pragma unroll
     for (int c = 0; c < (PX - 1) * STRIDE_W + (S - 1) * DILATION_W + 1; ++c) {
-      const s32 j = left + c;
-      if (j < 0 || j >= p.w) continue;
       bool used = false;
       #pragma unroll
       for (int px = 0; px < PX; ++px) {
@@ -66,13 +74,16 @@ extern "C" __global__ void __launch_bounds__(256) depthwise(const T* x, const T*
         if (d >= 0 && d % DILATION_W == 0 && d / DILATION_W < S) used = true;
       }
       if (!used) continue;
-      const auto pack = LoadPack<W>(line + j * pixel_step);
+      const s32 j = left + c;
+      const bool inside = row_inside && j >= 0 && j < p.w;
+      const auto pack = LoadPack<W>(x + line + (u32)min(max(j, 0), p.w - 1) * pixel_step);
       #pragma unroll
-      for (int px = 0; px < PX; ++px) {
-        const int d = c - px * STRIDE_W;
-        if (d >= 0 && d % DILATION_W == 0 && d / DILATION_W < S) {
-          #pragma unroll
-          for (int e = 0; e < W; ++e) sum[px][e] += Widen(pack.at[e]) * weight[d / DILATION_W][e];
+      for (int e = 0; e < W; ++e) {
+        const float v = inside ? InputOf(Widen(pack.at[e]), p) : 0.0f;
+        #pragma unroll
+        for (int px = 0; px < PX; ++px) {
+          const int d = c - px * STRIDE_W;
+          if (d >= 0 && d % DILATION_W == 0 && d / DILATION_W < S) sum[px][e] += v * Widen(weight[d / DILATION_W].at[e]);
         }
       }
     }
@@ -84,8 +95,8 @@ extern "C" __global__ void __launch_bounds__(256) depthwise(const T* x, const T*
     if (first + px >= p.out_w) continue;
     Pack<T, W> out;
     #pragma unroll
-    for (int e = 0; e < W; ++e) out.at[e] = Narrow<T>(Activate(sum[px][e], p));
-    StorePack(y + out_row + (first + px) * pixel_step, out);
+    for (int e = 0; e < W; ++e) out.at[e] = Narrow<T>(Activate(sum[px][e], p.alpha, p.beta));
+    StorePack(y + out_row + (u64)(first + px) * pixel_step, out);
   }
 }
 )cuda";
@@ -94,7 +105,7 @@ struct Parameters {
   uint32_t count;
   Divisor channels, groups_w, out_h;
   int32_t h, w, out_w, pad_h, pad_w;
-  float alpha, beta;
+  float alpha, beta, input_alpha, input_beta, input_scale, input_shift;
 };
 
 constexpr struct {
@@ -103,15 +114,71 @@ constexpr struct {
 } kActivations[] = {
     {DepthwiseActivation::kNone, "x"},
     {DepthwiseActivation::kRelu, "fmaxf(x, 0.0f)"},
-    {DepthwiseActivation::kClip, "fminf(fmaxf(x, p.alpha), p.beta)"},
+    {DepthwiseActivation::kClip, "fminf(fmaxf(x, alpha), beta)"},
     {DepthwiseActivation::kSwish, "x * Sigmoid(x)"},
-    {DepthwiseActivation::kHardSwish, "x * fminf(fmaxf(x / 6.0f + 0.5f, 0.0f), 1.0f)"},
+    {DepthwiseActivation::kHardSwish, "x * __saturatef(fmaf(x, 1.0f / 6.0f, 0.5f))"},
     {DepthwiseActivation::kSigmoid, "Sigmoid(x)"},
-    {DepthwiseActivation::kHardSigmoid, "fminf(fmaxf(p.alpha * x + p.beta, 0.0f), 1.0f)"},
-    {DepthwiseActivation::kLeakyRelu, "(x >= 0.0f ? x : p.alpha * x)"},
+    {DepthwiseActivation::kHardSigmoid, "fminf(fmaxf(alpha * x + beta, 0.0f), 1.0f)"},
+    {DepthwiseActivation::kLeakyRelu, "(x >= 0.0f ? x : alpha * x)"},
 };
 
 constexpr int64_t kMaxFilter = 11;
+constexpr int kThreads = 256;
+
+const char* TextOf(DepthwiseActivation activation) {
+  for (const auto& row : kActivations) {
+    if (row.activation == activation) return row.text;
+  }
+  return "x";
+}
+
+std::string Specification(const DepthwiseSpec& s) {
+  const auto pair = [](const std::array<int64_t, 2>& values) {
+    return StrCat(values[0], ",", values[1]);
+  };
+  return StrCat("depthwise convolution ", s.n, "x", s.channels, "x", s.h, "x", s.w, " by ", s.r,
+                "x", s.s, " ", ProtocolName(s.type), s.channels_last ? " nhwc" : " nchw",
+                " stride ", pair(s.stride), " dilation ", pair(s.dilation), " pad ",
+                pair(s.pad_begin), " ", pair(s.pad_end), " from ", TextOf(s.input_activation),
+                " to ", TextOf(s.activation));
+}
+
+// `width` channels and `pixels` pixels a thread.
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWith(Toolbox& toolbox, const DepthwiseSpec& spec,
+                                                   int64_t width, int64_t pixels) {
+  const bool affine = spec.input_scale != 1 || spec.input_shift != 0;
+  const std::string source = StrCat(
+      DefineType("T", spec.type), DefineNumber("W", width), DefineNumber("PX", pixels),
+      DefineNumber("R", spec.r), DefineNumber("S", spec.s),
+      DefineNumber("STRIDE_H", spec.stride[0]), DefineNumber("STRIDE_W", spec.stride[1]),
+      DefineNumber("DILATION_H", spec.dilation[0]), DefineNumber("DILATION_W", spec.dilation[1]),
+      DefineNumber("CHANNELS_LAST", spec.channels_last), DefineNumber("BIAS", spec.has_bias),
+      DefineNumber("INPUT_AFFINE", affine), "#define ACTIVATION ", TextOf(spec.activation),
+      "\n#define INPUT_ACTIVATION ", TextOf(spec.input_activation), "\n", kText);
+  const int64_t groups = CeilDivide(spec.out_w(), pixels);
+  const int64_t count = spec.n * (spec.channels / width) * spec.out_h() * groups;
+  const Parameters p = {static_cast<uint32_t>(count),
+                        Divisor(spec.channels / width),
+                        Divisor(groups),
+                        Divisor(spec.out_h()),
+                        static_cast<int32_t>(spec.h),
+                        static_cast<int32_t>(spec.w),
+                        static_cast<int32_t>(spec.out_w()),
+                        static_cast<int32_t>(spec.pad_begin[0]),
+                        static_cast<int32_t>(spec.pad_begin[1]),
+                        spec.alpha,
+                        spec.beta,
+                        spec.input_alpha,
+                        spec.input_beta,
+                        spec.input_scale,
+                        spec.input_shift};
+  KernelLaunch launch;
+  NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "depthwise"));
+  launch.grid_x = CeilDivide(count, kThreads);
+  launch.block = kThreads;
+  launch.arguments = {Input(0), Input(1), Input(2), Output(0), Value(p)};
+  return KernelOp::Create(toolbox, std::move(launch), {});
+}
 
 }  // namespace
 
@@ -129,43 +196,25 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeDepthwise(Toolbox& toolbox,
       {spec.n * spec.channels * out_h * out_w, spec.n * spec.channels * spec.h * spec.w}));
   int64_t width = spec.channels_last ? static_cast<int64_t>(16 / ElementByteSize(spec.type)) : 1;
   while (spec.channels % width != 0) width /= 2;
-  // More pixels a thread reuse more, as long as enough threads are left and registers suffice.
-  int64_t pixels = width >= 8 && spec.s > 5 ? 2 : 4;
+  // More pixels a thread reuse more; fewer leave more threads, and registers, to load ahead.
+  std::vector<Alternative> alternatives;
   const int64_t resident = int64_t{toolbox.context()->multiprocessors()} * 1024;
-  while (pixels > 1 &&
-         (pixels / 2 >= out_w ||
-          spec.n * out_h * CeilDivide(out_w, pixels) * (spec.channels / width) < resident)) {
-    pixels /= 2;
+  for (const int64_t pixels : {4, 2, 1}) {
+    const bool enough =
+        spec.n * out_h * CeilDivide(out_w, pixels) * (spec.channels / width) >= resident / 2;
+    if (pixels > 1 && (pixels / 2 >= out_w || !enough)) continue;
+    alternatives.push_back({StrCat(pixels, " pixels"), [&toolbox, &spec, width, pixels] {
+                              return MakeWith(toolbox, spec, width, pixels);
+                            }});
   }
-  std::string activation = "x";
-  for (const auto& row : kActivations) {
-    if (row.activation == spec.activation) activation = row.text;
-  }
-  const std::string source = StrCat(
-      DefineType("T", spec.type), DefineNumber("W", width), DefineNumber("PX", pixels),
-      DefineNumber("R", spec.r), DefineNumber("S", spec.s),
-      DefineNumber("STRIDE_H", spec.stride[0]), DefineNumber("STRIDE_W", spec.stride[1]),
-      DefineNumber("DILATION_H", spec.dilation[0]), DefineNumber("DILATION_W", spec.dilation[1]),
-      DefineNumber("CHANNELS_LAST", spec.channels_last), DefineNumber("BIAS", spec.has_bias),
-      "#define ACTIVATION ", activation, "\n", kText);
-  const int64_t groups = CeilDivide(out_w, pixels);
-  const int64_t count = spec.n * (spec.channels / width) * out_h * groups;
-  const Parameters p = {static_cast<uint32_t>(count),
-                        Divisor(spec.channels / width),
-                        Divisor(groups),
-                        Divisor(out_h),
-                        static_cast<int32_t>(spec.h),
-                        static_cast<int32_t>(spec.w),
-                        static_cast<int32_t>(out_w),
-                        static_cast<int32_t>(spec.pad_begin[0]),
-                        static_cast<int32_t>(spec.pad_begin[1]),
-                        spec.alpha,
-                        spec.beta};
-  KernelLaunch launch;
-  NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "depthwise"));
-  launch.grid_x = CeilDivide(count, 256);
-  launch.arguments = {Input(0), Input(1), Input(2), Output(0), Value(p)};
-  return KernelOp::Create(toolbox, std::move(launch), {});
+  const auto bytes = [&](int64_t count) {
+    return static_cast<size_t>(count) * ElementByteSize(spec.type);
+  };
+  const RaceOperands operands = {
+      {bytes(spec.n * spec.channels * spec.h * spec.w), bytes(spec.channels * spec.r * spec.s),
+       spec.has_bias ? bytes(spec.channels) : 0},
+      {bytes(spec.n * spec.channels * out_h * out_w)}};
+  return MakeFastest(toolbox, Specification(spec), alternatives, operands);
 }
 
 }  // namespace nereid::engine

@@ -23,7 +23,8 @@ enum class DepthwiseActivation {
   kLeakyRelu
 };
 
-// Convolution with one filter a channel: y = activation(conv(x, w) + bias). Filters are
+// Convolution with one filter a channel: y = activation(conv(input(x), w) + bias), where input(x) =
+// input_scale · input_activation(x) + input_shift, and the padding is 0 after that. Filters are
 // [channels,1,r,s] in NCHW and [r,s,channels] with `channels_last`. Inputs: x, w, bias (channels)
 // or 0. Output: y. All of one type (kFp32, kFp16, kBf16).
 struct DepthwiseSpec {
@@ -38,6 +39,9 @@ struct DepthwiseSpec {
   DepthwiseActivation activation = DepthwiseActivation::kNone;
   // kClip: low, high. kHardSigmoid: alpha, beta. kLeakyRelu: alpha.
   float alpha = 0, beta = 0;
+  DepthwiseActivation input_activation = DepthwiseActivation::kNone;
+  float input_alpha = 0, input_beta = 0;
+  float input_scale = 1, input_shift = 0;
 
   int64_t out_h() const {
     return (h + pad_begin[0] + pad_end[0] - dilation[0] * (r - 1) - 1) / stride[0] + 1;

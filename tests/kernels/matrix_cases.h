@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cudnn/convolution.h"
+#include "kernels/convolution/convolution.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/pool/pool.h"
@@ -201,7 +201,7 @@ inline void AddConvolutionCase(KernelCases* cases, const ConvolutionSpec& spec) 
                   spec.has_residual ? " + residual" : "", spec.has_bias ? " + bias" : "",
                   spec.relu ? " relu" : "", last ? " NHWC" : " NCHW",
                   spec.tf32 ? " TF32" : StrCat(" ", NameOf(spec.type)));
-  c.make = [=](Toolbox& toolbox) { return MakeConvolution(toolbox, spec); };
+  c.make = [=](Toolbox& toolbox) { return MakeFastestConvolution(toolbox, spec); };
   const int64_t out_h = spec.out_h(), out_w = spec.out_w();
   c.flops = 2.0 * double(spec.n * spec.k * (spec.c / spec.groups) * spec.r * spec.s) *
             double(spec.transposed ? spec.h * spec.w : out_h * out_w);
@@ -303,11 +303,22 @@ inline void AddConvolutionCases(KernelCases* cases) {
     spec.has_bias = spec.relu = true;
     AddConvolutionCase(cases, spec);
   }
+  // Its widest 1×1 layer, which may be a matrix product, with and without everything.
+  for (const DataType type : {DataType::kFp16, DataType::kBf16, DataType::kFp32}) {
+    ConvolutionSpec spec;
+    spec.type = type;
+    spec.n = 3;
+    spec.c = 64;
+    spec.h = spec.w = 28;
+    spec.k = 256;
+    AddConvolutionCase(cases, spec);
+    spec.has_bias = spec.relu = spec.has_residual = true;
+    AddConvolutionCase(cases, spec);
+  }
 }
 
-inline double DepthwiseReference(const DepthwiseSpec& spec, double x) {
-  const double a = double(spec.alpha), b = double(spec.beta);
-  switch (spec.activation) {
+inline double DepthwiseReference(DepthwiseActivation activation, double a, double b, double x) {
+  switch (activation) {
     case DepthwiseActivation::kRelu:
       return std::fmax(x, 0);
     case DepthwiseActivation::kClip:
@@ -332,6 +343,9 @@ inline void AddDepthwiseCase(KernelCases* cases, const DepthwiseSpec& spec) {
   c.op = "depthwise";
   c.name = StrCat(spec.n, "×", spec.channels, "×", spec.h, "×", spec.w, ", ", spec.r, "×", spec.s,
                   " /", spec.stride[1], " activation ", static_cast<int>(spec.activation),
+                  spec.input_activation == DepthwiseActivation::kNone
+                      ? ""
+                      : StrCat(" of ", static_cast<int>(spec.input_activation)),
                   spec.channels_last ? " NHWC " : " NCHW ", NameOf(spec.type));
   c.make = [=](Toolbox& toolbox) { return MakeDepthwise(toolbox, spec); };
   c.data = [=] {
@@ -349,8 +363,15 @@ inline void AddDepthwiseCase(KernelCases* cases, const DepthwiseSpec& spec) {
                                    spec.stride,    spec.dilation,
                                    spec.pad_begin, spec.channels_last};
     auto& y = data.outputs[0].values;
+    std::vector<double> x = data.inputs[0].values;
+    for (double& v : x) {
+      v = double(spec.input_scale) * DepthwiseReference(spec.input_activation,
+                                                        double(spec.input_alpha),
+                                                        double(spec.input_beta), v) +
+          double(spec.input_shift);
+    }
     y = Convolve(
-        g, data.inputs[0].values, data.inputs[1].values,
+        g, x, data.inputs[1].values,
         [&](int64_t k, int64_t, int64_t r, int64_t s) {
           return static_cast<size_t>(spec.channels_last ? (r * spec.s + s) * spec.channels + k
                                                         : (k * spec.r + r) * spec.s + s);
@@ -361,7 +382,7 @@ inline void AddDepthwiseCase(KernelCases* cases, const DepthwiseSpec& spec) {
                                                 : i / static_cast<size_t>(out_h * out_w) %
                                                       static_cast<size_t>(spec.channels);
       if (spec.has_bias) y[i] += data.inputs[2].values[channel];
-      y[i] = DepthwiseReference(spec, y[i]);
+      y[i] = DepthwiseReference(spec.activation, double(spec.alpha), double(spec.beta), y[i]);
     }
     return data;
   };
@@ -403,6 +424,14 @@ inline void AddDepthwiseCases(KernelCases* cases) {
     spec.alpha = 0.2f;
     spec.beta = 0.5f;
     AddDepthwiseCase(cases, spec);
+    std::swap(spec.activation, spec.input_activation);
+    spec.input_alpha = 0.2f;
+    spec.input_beta = 0.5f;
+    spec.pad_begin = spec.pad_end = {1, 1};
+    AddDepthwiseCase(cases, spec);
+    spec.input_scale = 1.5f;
+    spec.input_shift = -0.25f;
+    AddDepthwiseCase(cases, spec);
   }
   DepthwiseSpec large;
   large.n = 128;
@@ -414,6 +443,9 @@ inline void AddDepthwiseCases(KernelCases* cases) {
   large.activation = DepthwiseActivation::kClip;
   large.alpha = 0;
   large.beta = 6;
+  AddDepthwiseCase(cases, large);
+  large.input_activation = DepthwiseActivation::kClip;
+  large.input_beta = 6;
   AddDepthwiseCase(cases, large);
 }
 

@@ -107,8 +107,7 @@ TEST(LowerTest, QueriesKeysAndValuesAreOneProductAndAttentionReadsThemInPlace) {
                            maker.Ints({2, 16, 64})});
   maker.Output(maker.Op("Softmax", {project(back)}));
   const LoweredProgram program = Lower(maker.graph());
-  EXPECT_EQ(KindsOf(program),
-            (Kinds{"pointwise", "gemm", "attention", "gemm", "softmax", "pointwise"}));
+  EXPECT_EQ(KindsOf(program), (Kinds{"pointwise", "gemm", "attention", "gemm", "softmax"}));
   const auto& attention = std::get<AttentionSpec>(program.steps[2].spec);
   EXPECT_EQ(attention.q.row, 192);
   EXPECT_EQ(attention.k.head, 16);
@@ -117,29 +116,63 @@ TEST(LowerTest, QueriesKeysAndValuesAreOneProductAndAttentionReadsThemInPlace) {
 }
 
 TEST(LowerTest, AttentionOfSequencesFirstIsTwoProductsAndItself) {
-  constexpr int64_t kBatch = 2, kLength = 16, kWidth = 64, kHeads = 4;
+  constexpr int64_t kLength = 16, kWidth = 64, kHeads = 4;
+  for (const int64_t batch : {1, 2}) {
+    GraphMaker maker;
+    const ValueId x = maker.Op("Softmax", {maker.Input({batch, kLength, kWidth})});
+    const ValueId sum = maker.Op("Add", {TorchAttention(maker, x, kHeads), x});
+    maker.Output(maker.Op("Softmax", {sum}));
+    ASSERT_TRUE(RunPasses(ShapePasses(), maker.graph()).ok());
+    const LoweredProgram program = Lower(maker.graph());
+    ASSERT_EQ(KindsOf(program), (Kinds{"softmax", "gemm", "attention", "gemm", "softmax"}))
+        << batch;
+    const auto& in = std::get<GemmSpec>(program.steps[1].spec);
+    EXPECT_EQ(in.m, batch * kLength);
+    EXPECT_EQ(program.steps[1].inputs[0].buffer, program.steps[0].outputs[0].buffer);
+    const auto& attention = std::get<AttentionSpec>(program.steps[2].spec);
+    EXPECT_EQ(attention.batch, batch);
+    EXPECT_TRUE(batch == 1 || attention.q.batch == kLength * 3 * kWidth);
+    EXPECT_EQ(attention.q.row, 3 * kWidth);
+    EXPECT_EQ(attention.k.head, kWidth / kHeads);
+    EXPECT_FLOAT_EQ(attention.scale, 0.25f);
+    EXPECT_EQ(program.steps[2].inputs[1].byte_offset, kWidth * 2);
+    const auto& out = std::get<GemmSpec>(program.steps[3].spec);
+    EXPECT_TRUE(out.has_bias && out.has_residual && out.transpose_b);
+    EXPECT_EQ(program.steps[3].inputs[0].buffer, program.steps[2].outputs[0].buffer);
+    EXPECT_EQ(program.steps[3].inputs[3].buffer, program.steps[0].outputs[0].buffer);
+  }
+}
+
+TEST(LowerTest, AMaskIsMadeByOneKernel) {
+  constexpr int64_t kBatch = 2, kLength = 8;
   GraphMaker maker;
-  const ValueId x = maker.Op("Softmax", {maker.Input({kBatch, kLength, kWidth})});
-  const ValueId sum = maker.Op("Add", {TorchAttention(maker, x, kHeads), x});
-  maker.Output(maker.Op("Softmax", {sum}));
+  const ValueId given = maker.Input({kBatch, kLength}, DataType::kInt64);
+  const ValueId seen = maker.Op("Cast", {given}, {{"to", int64_t{9}}});
+  HostTensor all(DataType::kInt64, {kBatch, 1, 1, kLength});
+  for (int64_t i = 0; i < all.element_count(); ++i) all.mutable_data<int64_t>()[i] = i;
+  const ValueId picked = maker.Op(
+      "Gather", {maker.Op("Reshape", {seen, maker.Ints({-1})}), maker.Constant(std::move(all))});
+  const ValueId full =
+      maker.Op("Expand", {maker.Op("Not", {picked}), maker.Ints({kBatch, 1, kLength, kLength})});
+  const ValueId causal = maker.Input({1, 1, kLength, kLength}, DataType::kBool);
+  maker.Output(
+      maker.Op("Where", {maker.Op("And", {full, causal}), maker.Number(-1e4f), maker.Number(0)}));
   ASSERT_TRUE(RunPasses(ShapePasses(), maker.graph()).ok());
+  EXPECT_EQ(KindsOf(Lower(maker.graph())), Kinds{"pointwise"});
+}
+
+TEST(LowerTest, OutputsThatProductsAndSoftmaxMakeNeedNoCast) {
+  GraphMaker maker;
+  const ValueId x = maker.Op("MatMul", {maker.Input({4, 8}), maker.Weight({8, 16})});
+  maker.Output(maker.Op("Softmax", {x}));
+  maker.Output(
+      maker.Op("Add", {maker.Op("MatMul", {x, maker.Weight({16, 8})}), maker.Weight({8})}));
   const LoweredProgram program = Lower(maker.graph());
-  ASSERT_EQ(KindsOf(program),
-            (Kinds{"pointwise", "softmax", "gemm", "attention", "gemm", "softmax", "pointwise"}));
-  const auto& in = std::get<GemmSpec>(program.steps[2].spec);
-  EXPECT_EQ(in.m, kBatch * kLength);
-  EXPECT_EQ(program.steps[2].inputs[0].buffer, program.steps[1].outputs[0].buffer);
-  const auto& attention = std::get<AttentionSpec>(program.steps[3].spec);
-  EXPECT_EQ(attention.batch, kBatch);
-  EXPECT_EQ(attention.q.batch, kLength * 3 * kWidth);
-  EXPECT_EQ(attention.q.row, 3 * kWidth);
-  EXPECT_EQ(attention.k.head, kWidth / kHeads);
-  EXPECT_FLOAT_EQ(attention.scale, 0.25f);
-  EXPECT_EQ(program.steps[3].inputs[1].byte_offset, kWidth * 2);
-  const auto& out = std::get<GemmSpec>(program.steps[4].spec);
-  EXPECT_TRUE(out.has_bias && out.has_residual && out.transpose_b);
-  EXPECT_EQ(program.steps[4].inputs[0].buffer, program.steps[3].outputs[0].buffer);
-  EXPECT_EQ(program.steps[4].inputs[3].buffer, program.steps[1].outputs[0].buffer);
+  ASSERT_EQ(KindsOf(program), (Kinds{"pointwise", "gemm", "softmax", "gemm"}));
+  EXPECT_EQ(std::get<SoftmaxSpec>(program.steps[2].spec).type, DataType::kFp16);
+  EXPECT_EQ(std::get<SoftmaxSpec>(program.steps[2].spec).out_type, DataType::kFp32);
+  EXPECT_EQ(std::get<GemmSpec>(program.steps[3].spec).type, DataType::kFp16);
+  EXPECT_EQ(std::get<GemmSpec>(program.steps[3].spec).out_type, DataType::kFp32);
 }
 
 TEST(LowerTest, AProductTakesRowsInTheOrderInWhichTheyLie) {
@@ -169,7 +202,7 @@ TEST(LowerTest, ConvolutionOfTilesIsAProductOfPatches) {
       Transposed(maker, maker.Op("Reshape", {y, maker.Ints({2, 24, 6})}), {0, 2, 1});
   maker.Output(maker.Op("Softmax", {rows}));
   const LoweredProgram program = Lower(maker.graph());
-  ASSERT_EQ(KindsOf(program), (Kinds{"transpose", "gemm", "softmax", "pointwise"}));
+  ASSERT_EQ(KindsOf(program), (Kinds{"transpose", "gemm", "softmax"}));
   const auto& copy = std::get<TransposeSpec>(program.steps[0].spec);
   EXPECT_EQ(copy.out_type, DataType::kFp16);
   const auto& product = std::get<GemmSpec>(program.steps[1].spec);
@@ -235,6 +268,29 @@ TEST(LowerTest, DepthwiseConvolutionTakesItsActivation) {
   EXPECT_EQ(spec.activation, DepthwiseActivation::kClip);
   EXPECT_EQ(spec.beta, 6);
   EXPECT_TRUE(spec.has_bias && spec.channels_last);
+}
+
+TEST(LowerTest, DepthwiseConvolutionTakesWhatHappensToItsInputAlone) {
+  GraphMaker maker;
+  ValueId x = maker.Input({1, 8, 16, 16});
+  x = maker.Op("Conv", {x, maker.Weight({8, 8, 1, 1})});
+  x = maker.Op("HardSwish", {x});
+  x = maker.Op("Mul", {maker.Number(0.5f), x});
+  x = maker.Op("Add", {x, maker.Number(0.25f)});
+  x = maker.Op("Conv", {x, maker.Weight({8, 1, 3, 3})},
+               {{"group", int64_t{8}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  maker.Output(maker.Op("GlobalAveragePool", {x}));
+  const LoweredProgram program = Lower(maker.graph());
+  const auto step = std::ranges::find_if(program.steps, [](const LoweredStep& s) {
+    return std::holds_alternative<DepthwiseSpec>(s.spec);
+  });
+  ASSERT_NE(step, program.steps.end());
+  const auto& spec = std::get<DepthwiseSpec>(step->spec);
+  EXPECT_EQ(spec.input_activation, DepthwiseActivation::kHardSwish);
+  EXPECT_EQ(spec.input_scale, 0.5f);
+  EXPECT_EQ(spec.input_shift, 0.25f);
+  const std::vector<std::string> kinds = KindsOf(program);
+  EXPECT_EQ(std::ranges::count(kinds, "pointwise"), 1);  // of the result, to fp32
 }
 
 TEST(LowerTest, ASumBeforeANormIsPartOfIt) {

@@ -6,6 +6,7 @@
 #include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/cleanup.h"
 #include "backends/cuda/passes/fold_into_conv.h"
+#include "backends/cuda/passes/fold_into_next_conv.h"
 #include "backends/cuda/passes/fuse_attention.h"
 #include "backends/cuda/passes/fuse_conv_epilogue.h"
 #include "backends/cuda/passes/fuse_gelu.h"
@@ -68,6 +69,27 @@ TEST(FoldIntoConvTest, LeavesWhatIsNotPerChannelOrReadTwice) {
   m.Output(m.Op("Mul", {z, m.Number(2)}));
   m.Output(m.Op("Relu", {z}));
   EXPECT_EQ(After(m, FoldIntoConv), "Conv Mul Conv Mul Relu");
+}
+
+TEST(FoldIntoNextConvTest, NumbersBeforeAConvolutionBecomeWeights) {
+  GraphMaker m;
+  const ValueId x = m.Input({2, 4, 5, 5});
+  ValueId y = m.Op("HardSwish", {x});
+  y = m.Op("Mul", {m.Number(0.3f), y});
+  y = m.Op("Add", {y, m.Weight({1, 4, 1, 1})});
+  m.Output(m.Op("Conv", {y, m.Weight({6, 2, 3, 3}), m.Weight({6})}, {{"group", int64_t{2}}}));
+  EXPECT_EQ(After(m, FoldIntoNextConv), "HardSwish Conv");
+}
+
+TEST(FoldIntoNextConvTest, LeavesWhatMeetsPaddingOrOtherReaders) {
+  GraphMaker m;
+  const ValueId x = m.Input({1, 4, 5, 5});
+  const ValueId y = m.Op("Add", {x, m.Number(0.5f)});
+  m.Output(m.Op("Conv", {y, m.Weight({6, 4, 3, 3})}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}}));
+  const ValueId z = m.Op("Mul", {x, m.Weight({1, 4, 1, 1})});
+  m.Output(m.Op("Conv", {z, m.Weight({6, 4, 1, 1})}));
+  m.Output(m.Op("Relu", {z}));
+  EXPECT_EQ(After(m, FoldIntoNextConv), "Add Conv Mul Conv Relu");
 }
 
 TEST(FusePadTest, ZerosBecomePaddingOfTheConvolution) {

@@ -13,7 +13,8 @@ inline constexpr char kGemm[] = "Gemm";
 
 // Depthwise (x, weight, bias?) → y
 //   Conv with one filter a channel. Attributes of Conv, and activation: "" or the name of the
-//   pointwise operator with alpha and beta its numbers (Clip: low, high).
+//   pointwise operator with alpha and beta its numbers (Clip: low, high). What it convolves is
+//   input_scale · input_activation(x) + input_shift, with input_alpha and input_beta.
 inline constexpr char kDepthwise[] = "Depthwise";
 
 // AddNorm (x, scale?, bias?, residual?) → y, sum?

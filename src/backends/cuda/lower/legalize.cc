@@ -232,70 +232,6 @@ void FuseAddNorm(GraphEditor& editor, NodeId id, const PrecisionOptions&) {
   editor.Replace(id, std::move(fused));
 }
 
-bool IsConv(const Node& node) { return Is(node, "Conv") || Is(node, kFusedConv, kNereidDomain); }
-
-void LowerDepthwise(GraphEditor& editor, NodeId id, const PrecisionOptions&) {
-  Node node = editor.node(id);
-  if (!IsConv(node) || node.HasInput(3) || !HasShape(editor, node.inputs[0])) return;
-  const Shape& x = ShapeOf(editor, node.inputs[0]);
-  const HostTensor* filter = editor.Constant(node.inputs[1]);
-  if (filter == nullptr || x.size() < 3 || x.size() > 4) return;
-  const int64_t groups = node.Int("group", 1);
-  if (groups == 1 || groups != x[1] || filter->shape()[0] != groups) return;
-  node.op = kDepthwise;
-  node.domain = kNereidDomain;
-  editor.Replace(id, std::move(node));
-}
-
-struct DepthwiseActivationRow {
-  std::string_view op;
-  std::string_view alpha, beta;  // attributes
-  float alpha_default, beta_default;
-};
-constexpr DepthwiseActivationRow kDepthwiseActivations[] = {
-    {"HardSigmoid", "alpha", "beta", 0.2f, 0.5f},
-    {"HardSwish", "", "", 0, 0},
-    {"LeakyRelu", "alpha", "", 0.01f, 0},
-    {"Relu", "", "", 0, 0},
-    {"Sigmoid", "", "", 0, 0},
-};
-
-// Reads the bounds of a Clip or the numbers of another activation into the attributes.
-bool ReadActivation(const GraphEditor& editor, const Node& node, Node& fused) {
-  if (Is(node, "Swish") && node.Float("alpha", 1) == 1) {
-    fused.attributes["activation"] = std::string("Swish");
-    return true;
-  }
-  if (Is(node, "Clip")) {
-    const HostTensor* low = node.HasInput(1) ? editor.Constant(node.inputs[1]) : nullptr;
-    const HostTensor* high = node.HasInput(2) ? editor.Constant(node.inputs[2]) : nullptr;
-    if (low == nullptr || high == nullptr) return false;
-    fused.attributes["activation"] = std::string("Clip");
-    fused.attributes["alpha"] = static_cast<float>(low->AsDouble(0));
-    fused.attributes["beta"] = static_cast<float>(high->AsDouble(0));
-    return true;
-  }
-  const auto* row = std::ranges::find(kDepthwiseActivations, std::string_view(node.op),
-                                      &DepthwiseActivationRow::op);
-  if (!node.domain.empty() || row == std::end(kDepthwiseActivations)) return false;
-  fused.attributes["activation"] = node.op;
-  fused.attributes["alpha"] = node.Float(row->alpha, row->alpha_default);
-  fused.attributes["beta"] = node.Float(row->beta, row->beta_default);
-  return true;
-}
-
-void FuseDepthwiseActivation(GraphEditor& editor, NodeId id, const PrecisionOptions&) {
-  const Node node = editor.node(id);
-  if (node.inputs.empty() || node.inputs[0] == kNoValue || node.outputs.size() != 1) return;
-  const Node* conv = editor.Producer(node.inputs[0]);
-  if (conv == nullptr || !Is(*conv, kDepthwise, kNereidDomain)) return;
-  if (!conv->String("activation", "").empty() || !editor.HasOneUse(node.inputs[0])) return;
-  Node fused = *conv;
-  if (!ReadActivation(editor, node, fused)) return;
-  fused.outputs = node.outputs;
-  editor.Replace(id, std::move(fused));
-}
-
 // Products of one input with weights of as many rows: queries, keys and values, for one.
 bool CanMerge(const GraphEditor& editor, const Node& node) {
   if (!Is(node, kGemm, kNereidDomain) || node.HasInput(3) || node.Int("trans_a", 0) != 0 ||
@@ -376,7 +312,7 @@ bool MergeProducts(Graph& graph, ConstantPool& pool) {
 constexpr Rule kRules[] = {LowerBatchNorm, SplitTransposedBias, SplitRecurrent, LowerMatMul,
                            LowerGemm,      SplitGemm,           LowerDepthwise};
 constexpr Rule kFusions[] = {FuseAdd, FuseActivation, FuseDepthwiseActivation};
-constexpr Rule kLateFusions[] = {FuseAdd, FuseAddNorm};
+constexpr Rule kLateFusions[] = {FuseAdd, FuseAddNorm, FuseDepthwiseInput};
 
 void Apply(Graph& graph, absl::Span<const Rule> rules, const PrecisionOptions& precision) {
   for (bool changed = true; changed;) {

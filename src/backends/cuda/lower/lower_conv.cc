@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "backends/cuda/ir/nereid_ops.h"
 #include "backends/cuda/lower/image_window.h"
@@ -132,6 +133,13 @@ constexpr ActivationRow kActivations[] = {
     {"Swish", DepthwiseActivation::kSwish},
 };
 
+std::optional<DepthwiseActivation> ActivationOf(const Node& node, std::string_view attribute) {
+  const std::string name = node.String(attribute, "");
+  const auto* row = std::ranges::find(kActivations, std::string_view(name), &ActivationRow::name);
+  if (row == std::end(kActivations)) return std::nullopt;
+  return row->activation;
+}
+
 absl::Status Depthwise(Lowering& l, const Node& node) {
   NEREID_ASSIGN_OR_RETURN(const ConvolutionSpec conv, SpecOf(l, node));
   DepthwiseSpec spec;
@@ -148,12 +156,17 @@ absl::Status Depthwise(Lowering& l, const Node& node) {
   spec.pad_begin = conv.pad_begin;
   spec.pad_end = conv.pad_end;
   spec.has_bias = node.HasInput(2);
-  const auto* row = std::ranges::find(kActivations, std::string_view(node.String("activation", "")),
-                                      &ActivationRow::name);
-  if (row == std::end(kActivations)) return absl::UnimplementedError("the activation");
-  spec.activation = row->activation;
+  const auto after = ActivationOf(node, "activation");
+  const auto before = ActivationOf(node, "input_activation");
+  if (!after || !before) return absl::UnimplementedError("the activation");
+  spec.activation = *after;
   spec.alpha = node.Float("alpha", 0);
   spec.beta = node.Float("beta", 0);
+  spec.input_activation = *before;
+  spec.input_alpha = node.Float("input_alpha", 0);
+  spec.input_beta = node.Float("input_beta", 0);
+  spec.input_scale = node.Float("input_scale", 1);
+  spec.input_shift = node.Float("input_shift", 0);
   const Order order = spec.channels_last ? Order::kChannelsLast : Order::kDense;
   const HostTensor& filter = *l.ConstantInput(node, 1);
   NEREID_ASSIGN_OR_RETURN(const Operand x, l.In(node.inputs[0], spec.type, order));

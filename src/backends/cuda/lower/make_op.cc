@@ -1,13 +1,14 @@
 #include "absl/status/status.h"
 #include "backends/cuda/lower/op_spec.h"
 #include "kernels/concat/concat.h"
+#include "kernels/convolution/convolution.h"
 
 namespace nereid::engine {
 namespace {
 
 using Made = absl::StatusOr<std::unique_ptr<DeviceOp>>;
 
-Made Make(Toolbox& t, const ConvolutionSpec& s) { return MakeConvolution(t, s); }
+Made Make(Toolbox& t, const ConvolutionSpec& s) { return MakeFastestConvolution(t, s); }
 Made Make(Toolbox& t, const DepthwiseSpec& s) { return MakeDepthwise(t, s); }
 Made Make(Toolbox& t, const GemmSpec& s) { return MakeGemm(t, s); }
 Made Make(Toolbox& t, const MatMulSpec& s) { return MakeMatMul(t, s.base, s.a, s.b); }

@@ -3,6 +3,7 @@
 #include "backends/cuda/passes/cleanup.h"
 #include "backends/cuda/passes/decompose.h"
 #include "backends/cuda/passes/fold_into_conv.h"
+#include "backends/cuda/passes/fold_into_next_conv.h"
 #include "backends/cuda/passes/fuse_attention.h"
 #include "backends/cuda/passes/fuse_conv_epilogue.h"
 #include "backends/cuda/passes/fuse_gelu.h"
