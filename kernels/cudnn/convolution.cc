@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "kernels/cudnn/cudnn.h"
+#include "kernels/cudnn/engine_config.h"
 #include "kernels/jit/race.h"
 
 namespace nereid::engine {
@@ -278,6 +280,20 @@ absl::StatusOr<bool> Rejected(const Cudnn& library, const CudnnDescriptor& confi
   return false;
 }
 
+// Everything the choice of a configuration depends on.
+std::string TacticKey(const ConvolutionSpec& s, const Toolbox::Options& options) {
+  const auto pair = [](const std::array<int64_t, 2>& values) {
+    return StrCat(values[0], ",", values[1]);
+  };
+  return StrCat(s.transposed ? "transposed " : "", s.n, "x", s.c, "x", s.h, "x", s.w, " to ", s.k,
+                " by ", s.r, "x", s.s, " ", ProtocolName(s.type), s.tf32 ? " tf32" : "",
+                s.layout == ImageLayout::kNhwc ? " nhwc" : " nchw", " stride ", pair(s.stride),
+                " dilation ", pair(s.dilation), " pad ", pair(s.pad_begin), " ", pair(s.pad_end),
+                " ", pair(s.output_pad), " groups ", s.groups, s.has_bias ? " +bias" : "",
+                s.has_residual ? " +residual" : "", s.relu ? " relu" : "", " of ",
+                options.max_candidates, " within ", options.max_workspace_bytes);
+}
+
 // An execution plan and the configuration it was made of.
 struct Plan {
   CudnnDescriptor configuration;
@@ -298,7 +314,12 @@ class ConvolutionOp final : public DeviceOp {
   }
 
  private:
-  absl::StatusOr<std::vector<Plan>> Plans(const Toolbox::Options& options);
+  absl::StatusOr<CudnnDescriptor> MakePlan(const CudnnDescriptor& configuration,
+                                           size_t max_workspace_bytes) const;
+  absl::StatusOr<std::vector<Plan>> Plans(cudnnBackendDescriptor_t graph,
+                                          const Toolbox::Options& options);
+  absl::Status Restore(cudnnBackendDescriptor_t graph, const std::string& tactic,
+                       const Toolbox::Options& options);
   absl::Status Choose(const Toolbox& toolbox, std::vector<Plan> plans);
   absl::Status Execute(const CudnnDescriptor& plan, absl::Span<const DevicePointer> inputs,
                        absl::Span<const DevicePointer> outputs, DevicePointer workspace,
@@ -311,8 +332,25 @@ class ConvolutionOp final : public DeviceOp {
   size_t workspace_bytes_ = 0;
 };
 
-absl::StatusOr<std::vector<Plan>> ConvolutionOp::Plans(const Toolbox::Options& options) {
-  NEREID_ASSIGN_OR_RETURN(const cudnnBackendDescriptor_t graph, builder_.Build());
+// A plan of that configuration. UNIMPLEMENTED when the GPU has none, or it wants too much scratch
+// memory.
+absl::StatusOr<CudnnDescriptor> ConvolutionOp::MakePlan(const CudnnDescriptor& configuration,
+                                                        size_t max_workspace_bytes) const {
+  NEREID_ASSIGN_OR_RETURN(
+      CudnnDescriptor plan,
+      CudnnDescriptor::Create(library_->api(), CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR));
+  NEREID_RETURN_IF_ERROR(
+      plan.Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, library_->handle()));
+  NEREID_RETURN_IF_ERROR(plan.Set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration));
+  NEREID_RETURN_IF_ERROR(plan.Finalize());
+  NEREID_ASSIGN_OR_RETURN(const int64_t bytes,
+                          plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+  if (bytes <= static_cast<int64_t>(max_workspace_bytes)) return plan;
+  return absl::UnimplementedError(StrCat(bytes, " bytes of scratch memory"));
+}
+
+absl::StatusOr<std::vector<Plan>> ConvolutionOp::Plans(cudnnBackendDescriptor_t graph,
+                                                       const Toolbox::Options& options) {
   NEREID_ASSIGN_OR_RETURN(auto suggestions, Suggestions(*library_, graph));
   const auto wanted = static_cast<size_t>(options.race ? std::max(options.max_candidates, 1) : 1);
   std::vector<Plan> plans;
@@ -320,16 +358,9 @@ absl::StatusOr<std::vector<Plan>> ConvolutionOp::Plans(const Toolbox::Options& o
     if (plans.size() >= wanted) break;
     const auto rejected = Rejected(*library_, suggestion, spec_.tf32, spec_.type);
     if (!rejected.ok() || *rejected) continue;
-    NEREID_ASSIGN_OR_RETURN(
-        CudnnDescriptor plan,
-        CudnnDescriptor::Create(library_->api(), CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR));
-    NEREID_RETURN_IF_ERROR(
-        plan.Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, library_->handle()));
-    NEREID_RETURN_IF_ERROR(plan.Set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, suggestion));
-    if (!plan.Finalize().ok()) continue;
-    const auto bytes = plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE);
-    if (!bytes.ok() || *bytes > static_cast<int64_t>(options.max_workspace_bytes)) continue;
-    plans.push_back({std::move(suggestion), std::move(plan)});
+    auto plan = MakePlan(suggestion, options.max_workspace_bytes);
+    if (!plan.ok()) continue;
+    plans.push_back({std::move(suggestion), *std::move(plan)});
   }
   if (plans.empty()) {
     return absl::UnimplementedError(StrCat("cuDNN has no convolution of ", spec_.c, " to ", spec_.k,
@@ -381,14 +412,43 @@ absl::Status ConvolutionOp::Choose(const Toolbox& toolbox, std::vector<Plan> pla
   return absl::OkStatus();
 }
 
+// A tactic is the words of an engine configuration.
+absl::Status ConvolutionOp::Restore(cudnnBackendDescriptor_t graph, const std::string& tactic,
+                                    const Toolbox::Options& options) {
+  NEREID_ASSIGN_OR_RETURN(CudnnDescriptor configuration,
+                          MakeEngineConfig(library_->api(), graph, tactic));
+  NEREID_ASSIGN_OR_RETURN(const bool rejected,
+                          Rejected(*library_, configuration, spec_.tf32, spec_.type));
+  if (rejected) return absl::InvalidArgumentError("the configuration is none the race would allow");
+  NEREID_ASSIGN_OR_RETURN(CudnnDescriptor plan,
+                          MakePlan(configuration, options.max_workspace_bytes));
+  NEREID_ASSIGN_OR_RETURN(const int64_t bytes,
+                          plan.GetInt(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+  plan_ = {std::move(configuration), std::move(plan)};
+  workspace_bytes_ = static_cast<size_t>(bytes);
+  return absl::OkStatus();
+}
+
 absl::Status ConvolutionOp::Build(const Toolbox& toolbox) {
   NEREID_RETURN_IF_ERROR(toolbox.context()->Bind());
+  const Toolbox::Options& options = toolbox.options();
+  const std::string library = StrCat("cuDNN ", library_->api().cudnnGetVersion());
+  const std::string specification = TacticKey(spec_, options);
   std::vector<Plan> plans;
   {
     const auto lock = library_->lock();
-    NEREID_ASSIGN_OR_RETURN(plans, Plans(toolbox.options()));
+    NEREID_ASSIGN_OR_RETURN(const cudnnBackendDescriptor_t graph, builder_.Build());
+    if (options.race) {
+      const auto tactic = toolbox.tactics().Find(library, specification);
+      if (tactic && Restore(graph, *tactic, options).ok()) return absl::OkStatus();
+    }
+    NEREID_ASSIGN_OR_RETURN(plans, Plans(graph, options));
   }
-  return Choose(toolbox, std::move(plans));
+  NEREID_RETURN_IF_ERROR(Choose(toolbox, std::move(plans)));
+  if (!options.race) return absl::OkStatus();
+  const auto words = DescribeEngineConfig(library_->api(), plan_.configuration);
+  if (words.ok()) toolbox.tactics().Remember(library, specification, *words);
+  return absl::OkStatus();
 }
 
 absl::Status ConvolutionOp::Execute(const CudnnDescriptor& plan,

@@ -1,8 +1,11 @@
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <numeric>
+#include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -63,6 +66,19 @@ cublasLtEpilogue_t EpilogueOf(const GemmSpec& spec) {
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
 
+// Everything the choice of an algorithm depends on.
+std::string TacticKey(const GemmSpec& s, const Toolbox::Options& options) {
+  const auto place = [](const MatrixLayout& layout) {
+    return StrCat(layout.row_stride, "+", layout.batch_stride);
+  };
+  return StrCat(s.batch, "x ", s.m, "x", s.n, "x", s.k, " ", ProtocolName(s.type), " to ",
+                ProtocolName(s.out_type), s.tf32 ? " tf32" : "", s.transpose_a ? " aT" : "",
+                s.transpose_b ? " bT" : "", " ", place(s.a), " ", place(s.b), " ", place(s.c),
+                s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "", " epilogue ",
+                static_cast<int>(EpilogueOf(s)), " aligned ", s.alignment, " of ",
+                options.max_candidates, " within ", options.max_workspace_bytes);
+}
+
 // The library computes column-major; a row-major matrix is its own transpose there, so it is asked
 // for Cᵀ = Bᵀ·Aᵀ: its first operand is our B.
 class GemmOp final : public DeviceOp {
@@ -87,6 +103,7 @@ class GemmOp final : public DeviceOp {
 
  private:
   absl::Status Describe();
+  bool Restore(const std::string& tactic, size_t max_workspace_bytes);
   absl::Status MakeLayout(cublasLtMatrixLayout_t* layout, DataType type, int64_t rows,
                           int64_t columns, const MatrixLayout& place) const;
   absl::StatusOr<std::vector<cublasLtMatmulHeuristicResult_t>> Candidates(
@@ -238,11 +255,37 @@ absl::Status GemmOp::Choose(const Toolbox& toolbox,
   return absl::OkStatus();
 }
 
+// A tactic is the library's own description of an algorithm, which it allows to be kept and used
+// again with the same release on the same GPU.
+bool GemmOp::Restore(const std::string& tactic, size_t max_workspace_bytes) {
+  static_assert(std::is_trivially_copyable_v<cublasLtMatmulAlgo_t>);
+  if (tactic.size() != sizeof(algorithm_)) return false;
+  std::memcpy(&algorithm_, tactic.data(), sizeof(algorithm_));
+  cublasLtMatmulHeuristicResult_t result{};
+  const cublasStatus_t status = api_.cublasLtMatmulAlgoCheck(library_->handle(), operation_, a_, b_,
+                                                             c_, c_, &algorithm_, &result);
+  workspace_bytes_ = result.workspaceSize;
+  return status == CUBLAS_STATUS_SUCCESS && workspace_bytes_ <= max_workspace_bytes;
+}
+
 absl::Status GemmOp::Build(const Toolbox& toolbox) {
   NEREID_RETURN_IF_ERROR(toolbox.context()->Bind());
   NEREID_RETURN_IF_ERROR(Describe());
-  NEREID_ASSIGN_OR_RETURN(const auto candidates, Candidates(toolbox.options()));
-  return Choose(toolbox, candidates);
+  const Toolbox::Options& options = toolbox.options();
+  const std::string library = StrCat("cuBLASLt ", api_.cublasLtGetVersion());
+  const std::string specification = TacticKey(spec_, options);
+  if (options.race) {
+    const auto tactic = toolbox.tactics().Find(library, specification);
+    if (tactic && Restore(*tactic, options.max_workspace_bytes)) return absl::OkStatus();
+  }
+  NEREID_ASSIGN_OR_RETURN(const auto candidates, Candidates(options));
+  NEREID_RETURN_IF_ERROR(Choose(toolbox, candidates));
+  if (options.race) {
+    toolbox.tactics().Remember(
+        library, specification,
+        std::string(reinterpret_cast<const char*>(&algorithm_), sizeof(algorithm_)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status GemmOp::Multiply(absl::Span<const DevicePointer> inputs,

@@ -1,29 +1,19 @@
 #include "kernels/jit/jit.h"
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
-#include <sstream>
+#include <iterator>
+#include <optional>
+#include <shared_mutex>
 #include <utility>
 
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "kernels/jit/race.h"
 
 namespace nereid::engine {
 namespace {
 
-uint64_t Hash(std::string_view text, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u ^ seed;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-std::string Hex(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
+constexpr const char* kOptions[] = {"-std=c++17", "-default-device"};
 
 struct Program {
   const NvrtcApi& api;
@@ -44,40 +34,22 @@ std::string LogOf(const Program& program) {
   return log;
 }
 
-// What a cache file must begin with to be for this source, machine and compiler: everything the
-// code depends on, in full, so that no hash has to be trusted.
-absl::StatusOr<std::string> CacheHeader(const std::string& source, std::string_view arch) {
+absl::StatusOr<ArtifactScope> ScopeOf(const Context& context) {
   NEREID_ASSIGN_OR_RETURN(const NvrtcApi* api, LoadNvrtc());
   int major = 0, minor = 0;
   NEREID_RETURN_IF_ERROR(NvrtcStatus(api->nvrtcVersion(&major, &minor), "nvrtcVersion"));
-  return StrCat("nereid kernel 1\n", arch, " nvrtc ", major, ".", minor, "\n", source.size(), "\n",
-                KernelPrelude(), source, "\n");
+  return ArtifactScope{StrCat("kernels for ", context.arch()),
+                       StrCat("nereid ", NEREID_VERSION, ", NVRTC ", major, ".", minor)};
 }
 
-std::string ReadCache(const std::string& path, const std::string& header) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return "";
-  std::ostringstream all;
-  all << file.rdbuf();
-  const std::string text = std::move(all).str();
-  // The last eight bytes are a checksum of the code.
-  if (text.size() < header.size() + 16 || text.compare(0, header.size(), header) != 0) return "";
-  const std::string code = text.substr(header.size(), text.size() - header.size() - 16);
-  return text.compare(text.size() - 16, 16, Hex(Hash(code, 0))) == 0 ? code : "";
-}
-
-// Readers see all of a file or nothing; a write that fails is only a slower next start.
-void WriteCache(const std::string& path, const std::string& header, const std::string& code) {
-  const std::string temporary = StrCat(path, ".", getpid(), ".tmp");
-  {
-    std::ofstream file(temporary, std::ios::binary);
-    file << header << code << Hex(Hash(code, 0));
-    if (!file.flush()) {
-      std::remove(temporary.c_str());
-      return;
-    }
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) std::remove(temporary.c_str());
+// Of everything the code depends on besides the architecture and the compiler.
+std::string KeyOf(const std::string& source) {
+  Sha256 hash;
+  for (const char* option : kOptions) hash.Update(StrCat(option, "\n"));
+  hash.Update(StrCat(KernelPrelude().size(), "\n"));
+  hash.Update(KernelPrelude());
+  hash.Update(source);
+  return HexText(hash.Finish());
 }
 
 }  // namespace
@@ -90,7 +62,8 @@ absl::StatusOr<std::string> CompileToCubin(std::string_view source, std::string_
       api->nvrtcCreateProgram(&program.handle, text.c_str(), "kernel.cu", 0, nullptr, nullptr),
       "nvrtcCreateProgram"));
   const std::string arch_option = StrCat("-arch=", arch);
-  const char* options[] = {arch_option.c_str(), "-std=c++17", "-default-device"};
+  const char* options[] = {arch_option.c_str(), kOptions[0], kOptions[1]};
+  static_assert(std::size(options) == std::size(kOptions) + 1);
   const nvrtcResult result =
       api->nvrtcCompileProgram(program.handle, static_cast<int>(std::size(options)), options);
   if (result != NVRTC_SUCCESS) {
@@ -106,76 +79,63 @@ absl::StatusOr<std::string> CompileToCubin(std::string_view source, std::string_
   return cubin;
 }
 
-Jit::Jit(std::shared_ptr<Context> context, std::string cache_folder)
-    : context_(std::move(context)), cache_folder_(std::move(cache_folder)) {}
+Jit::Jit(std::shared_ptr<Context> context, std::shared_ptr<ArtifactStore> store,
+         ArtifactScope scope)
+    : context_(std::move(context)), store_(std::move(store)), scope_(std::move(scope)) {}
 
 absl::StatusOr<std::unique_ptr<Jit>> Jit::Create(std::shared_ptr<Context> context,
-                                                 std::string cache_folder) {
-  NEREID_RETURN_IF_ERROR(LoadNvrtc().status());
-  return std::unique_ptr<Jit>(new Jit(std::move(context), std::move(cache_folder)));
+                                                 std::shared_ptr<ArtifactStore> store) {
+  NEREID_ASSIGN_OR_RETURN(ArtifactScope scope, ScopeOf(*context));
+  return std::unique_ptr<Jit>(new Jit(std::move(context), std::move(store), std::move(scope)));
 }
 
 Jit::~Jit() {
   if (context_->offline()) return;
   (void)context_->Bind();
-  for (const auto& [source, module] : modules_) context_->api().cuModuleUnload(module);
+  for (const auto& [source, module] : modules_) {
+    if (module->handle != nullptr) context_->api().cuModuleUnload(module->handle);
+  }
 }
 
 absl::StatusOr<std::string> Jit::Cubin(const std::string& source) {
-  std::string header, path;
-  if (!cache_folder_.empty()) {
-    NEREID_ASSIGN_OR_RETURN(header, CacheHeader(source, context_->arch()));
-    path = StrCat(cache_folder_, "/", Hex(Hash(header, 0)), Hex(Hash(header, 1)), ".kernel");
-    std::string code = ReadCache(path, header);
-    if (!code.empty()) return code;
-  }
   NEREID_ASSIGN_OR_RETURN(std::string code, CompileToCubin(source, context_->arch()));
-  {
-    const std::lock_guard lock(mutex_);
-    ++compiled_count_;
-  }
-  if (!path.empty()) WriteCache(path, header, code);
+  ++compiled_count_;
+  if (store_ != nullptr) store_->Remember(scope_, KeyOf(source), code);
   return code;
+}
+
+absl::Status Jit::Load(const std::string& source, CUmodule* module) {
+  const std::shared_lock gate(RaceGate());
+  std::optional<std::string> known;
+  if (store_ != nullptr) known = store_->Find(scope_, KeyOf(source));
+  if (context_->offline()) return known ? absl::OkStatus() : Cubin(source).status();
+  const auto load = [&](const std::string& code) {
+    return CudaStatus(context_->api().cuModuleLoadData(module, code.data()), "cuModuleLoadData");
+  };
+  if (known && load(*known).ok()) return absl::OkStatus();
+  NEREID_ASSIGN_OR_RETURN(const std::string code, Cubin(source));
+  return load(code);
 }
 
 absl::StatusOr<CUfunction> Jit::Get(const std::string& source, const char* name) {
   NEREID_RETURN_IF_ERROR(context_->Bind());
-  CUmodule module = nullptr;
+  Module* module = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = modules_.find(source); found != modules_.end()) {
-      if (context_->offline()) return nullptr;
-      module = found->second;
-    }
+    std::unique_ptr<Module>& entry = modules_[source];
+    if (entry == nullptr) entry = std::make_unique<Module>();
+    module = entry.get();
   }
-  if (context_->offline()) {
-    NEREID_RETURN_IF_ERROR(Cubin(source).status());
-    const std::lock_guard lock(mutex_);
-    modules_.emplace(source, nullptr);
-    return nullptr;
+  {
+    const std::lock_guard lock(module->mutex);
+    if (!module->ready) NEREID_RETURN_IF_ERROR(Load(source, &module->handle));
+    module->ready = true;
   }
-  const CudaApi& api = context_->api();
-  if (module == nullptr) {
-    // Compiled outside the lock: several threads may compile different kernels at once.
-    NEREID_ASSIGN_OR_RETURN(const std::string cubin, Cubin(source));
-    NEREID_RETURN_IF_ERROR(
-        CudaStatus(api.cuModuleLoadData(&module, cubin.data()), "cuModuleLoadData"));
-    const std::lock_guard lock(mutex_);
-    const auto [row, inserted] = modules_.emplace(source, module);
-    if (!inserted) {
-      api.cuModuleUnload(module);
-      module = row->second;
-    }
-  }
+  if (context_->offline()) return nullptr;
   CUfunction function = nullptr;
-  NEREID_RETURN_IF_ERROR(
-      CudaStatus(api.cuModuleGetFunction(&function, module, name), "cuModuleGetFunction"));
+  NEREID_RETURN_IF_ERROR(CudaStatus(
+      context_->api().cuModuleGetFunction(&function, module->handle, name), "cuModuleGetFunction"));
   return function;
-}
-
-int Jit::compiled_count() const {
-  const std::lock_guard lock(mutex_);
-  return compiled_count_;
 }
 
 }  // namespace nereid::engine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -7,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "backends/cuda/device/artifact_store.h"
 #include "backends/cuda/device/context.h"
 
 namespace nereid::engine {
@@ -19,13 +21,13 @@ absl::StatusOr<std::string> CompileToCubin(std::string_view source, std::string_
 // with their conversions, vector loads, reductions over a warp and a block, fast division.
 std::string_view KernelPrelude();
 
-// Kernels of one GPU, compiled on first use and kept. Any thread.
+// Kernels of one GPU, compiled on first use and kept. Any thread; several threads compile different
+// kernels at the same time, and wait for each other over the same one.
 class Jit {
  public:
-  // Compiled code is also kept in files of `cache_folder`, unless that is empty; a file that cannot
-  // be read or written is as good as none.
-  static absl::StatusOr<std::unique_ptr<Jit>> Create(std::shared_ptr<Context> context,
-                                                     std::string cache_folder = "");
+  // Machine code is also looked for, and remembered, in `store`, unless that is nullptr.
+  static absl::StatusOr<std::unique_ptr<Jit>> Create(
+      std::shared_ptr<Context> context, std::shared_ptr<ArtifactStore> store = nullptr);
   ~Jit();
   Jit(const Jit&) = delete;
   Jit& operator=(const Jit&) = delete;
@@ -35,17 +37,25 @@ class Jit {
   absl::StatusOr<CUfunction> Get(const std::string& source, const char* name);
 
   const std::shared_ptr<Context>& context() const { return context_; }
-  int compiled_count() const;  // compilations so far, without hits of either cache
+  int compiled_count() const { return compiled_count_; }  // so far; what a store had does not count
 
  private:
-  Jit(std::shared_ptr<Context> context, std::string cache_folder);
+  struct Module {
+    std::mutex mutex;
+    bool ready = false;         // guarded by mutex
+    CUmodule handle = nullptr;  // guarded by mutex; nullptr when offline
+  };
+
+  Jit(std::shared_ptr<Context> context, std::shared_ptr<ArtifactStore> store, ArtifactScope scope);
   absl::StatusOr<std::string> Cubin(const std::string& source);
+  absl::Status Load(const std::string& source, CUmodule* module);
 
   const std::shared_ptr<Context> context_;
-  const std::string cache_folder_;
-  mutable std::mutex mutex_;
-  std::map<std::string, CUmodule> modules_;  // by source
-  int compiled_count_ = 0;
+  const std::shared_ptr<ArtifactStore> store_;
+  const ArtifactScope scope_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Module>> modules_;  // by source; guarded by mutex_
+  std::atomic<int> compiled_count_ = 0;
 };
 
 }  // namespace nereid::engine

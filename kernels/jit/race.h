@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <shared_mutex>
 #include <vector>
 
 #include "backends/cuda/device/device_memory.h"
@@ -14,8 +15,12 @@ namespace nereid::engine {
 absl::StatusOr<double> TimeOnDevice(const Stream& stream,
                                     const std::function<absl::Status()>& work);
 
+// Held alone by a race, and shared by what would disturb one: compilations, loading of code. A
+// candidate must not wait for it.
+std::shared_mutex& RaceGate();
+
 // Times every candidate and gives the index of the fastest; those that fail are left out. The error
-// of the last one when all do.
+// of the last one when all do. The process runs one race at a time.
 absl::StatusOr<size_t> Race(const Stream& stream,
                             const std::vector<std::function<absl::Status()>>& candidates);
 

@@ -16,8 +16,8 @@ Toolbox::~Toolbox() = default;
 absl::StatusOr<std::unique_ptr<Toolbox>> Toolbox::Create(std::shared_ptr<Context> context,
                                                          Options options) {
   std::unique_ptr<Toolbox> toolbox(new Toolbox(std::move(context), std::move(options)));
-  NEREID_ASSIGN_OR_RETURN(toolbox->jit_,
-                          Jit::Create(toolbox->context_, toolbox->options_.kernel_cache_folder));
+  NEREID_ASSIGN_OR_RETURN(toolbox->jit_, Jit::Create(toolbox->context_, toolbox->options_.store));
+  toolbox->tactics_ = std::make_unique<Tactics>(*toolbox->context_, toolbox->options_.store);
   return toolbox;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <mutex>
 
 #include "backends/cuda/device/context.h"
 #include "backends/cuda/device/stream.h"
 #include "kernels/jit/jit.h"
+#include "kernels/jit/tactics.h"
 
 namespace nereid::engine {
 
@@ -13,11 +14,12 @@ class CublasLt;
 class Cudnn;
 
 // What factories of device work need, one for each GPU: the kernel compiler, the libraries' handles
-// (made on first use), and a stream to time candidates on. Any thread; must outlive what it made.
+// (made on first use), and what races have found. Any thread; must outlive what it made.
 class Toolbox {
  public:
   struct Options {
-    std::string kernel_cache_folder;  // empty: memory only
+    // Where machine code and the winners of races are kept for later processes; nullptr: nowhere.
+    std::shared_ptr<ArtifactStore> store;
     // Whether library calls with several implementations are timed on the GPU, or the library's
     // first suggestion is taken.
     bool race = true;
@@ -33,6 +35,7 @@ class Toolbox {
   const std::shared_ptr<Context>& context() const { return context_; }
   const Options& options() const { return options_; }
   Jit& jit() { return *jit_; }
+  Tactics& tactics() const { return *tactics_; }
   absl::StatusOr<CublasLt*> cublas_lt();
   absl::StatusOr<Cudnn*> cudnn();
 
@@ -42,6 +45,7 @@ class Toolbox {
   const std::shared_ptr<Context> context_;
   const Options options_;
   std::unique_ptr<Jit> jit_;
+  std::unique_ptr<Tactics> tactics_;
   std::mutex mutex_;
   std::unique_ptr<CublasLt> cublas_lt_;
   std::unique_ptr<Cudnn> cudnn_;

@@ -96,4 +96,15 @@ absl::StatusOr<std::shared_ptr<Backend>> LoadBackendModule(const std::string& pa
   return backend;
 }
 
+absl::StatusOr<BackendToolFunction> LoadBackendTool(const std::string& path) {
+  NEREID_ASSIGN_OR_RETURN(Library library, Library::Open(path));
+  if (absl::Status status = FindModule(library).status(); !status.ok()) {
+    return InModule(path, status);
+  }
+  auto tool = reinterpret_cast<BackendToolFunction>(library.Find(kBackendToolSymbol));
+  if (tool == nullptr) return InModule(path, absl::UnimplementedError("has no tool"));
+  library.Keep();
+  return tool;
+}
+
 }  // namespace nereid

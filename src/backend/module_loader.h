@@ -22,4 +22,13 @@ absl::Status CheckModuleVersion(uint32_t api_major, uint32_t api_minor);
 absl::StatusOr<std::shared_ptr<Backend>> LoadBackendModule(const std::string& path,
                                                            const BackendContext& context);
 
+// What a module may export besides: a tool of its own that the command line calls, with arguments
+// and an exit status as a program has them (docs/backends.md). It prints for itself.
+using BackendToolFunction = int (*)(int argc, const char* const* argv);
+inline constexpr char kBackendToolSymbol[] = "NereidBackendTool";
+
+// The tool of the module at `path`; UNIMPLEMENTED when it has none. No backend is made. The module
+// stays mapped.
+absl::StatusOr<BackendToolFunction> LoadBackendTool(const std::string& path);
+
 }  // namespace nereid

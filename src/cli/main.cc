@@ -9,5 +9,8 @@ int main(int argc, char** argv) {
   if (!arguments.empty() && arguments[0] == "check") {
     return nereid::Check({arguments.begin() + 1, arguments.end()});
   }
+  if (!arguments.empty() && arguments[0] == "compile") {
+    return nereid::Compile({arguments.begin() + 1, arguments.end()});
+  }
   return nereid::Serve(arguments);
 }

@@ -183,6 +183,7 @@ std::string UsageText() {
   std::string text =
       "Usage: nereid [options]\n"
       "       nereid check <model repository>\n"
+      "       nereid compile <model.onnx> [options]\n"
       "  --help\n\tPrint this text.\n  --version\n\tPrint the version.\n";
   std::string_view group;
   for (const OptionRow& row : OptionTable()) {

@@ -2,7 +2,11 @@
 // needed.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <tuple>
 
 #include "tests/kernels/all_cases.h"
 
@@ -40,20 +44,76 @@ TEST(JitTest, AnErrorInTheTextComesWithTheCompilersLog) {
   EXPECT_NE(Message(cubin.status()).find("undeclared"), std::string_view::npos);
 }
 
-TEST(JitTest, AFolderKeepsCompiledKernelsAcrossCompilers) {
+// Keeps everything, as a file would.
+class MapStore : public ArtifactStore {
+ public:
+  std::optional<std::string> Find(const ArtifactScope& scope, std::string_view key) override {
+    const std::lock_guard lock(mutex_);
+    const auto found = rows_.find({scope.subject, scope.version, std::string(key)});
+    if (found == rows_.end()) return std::nullopt;
+    return found->second;
+  }
+  void Remember(const ArtifactScope& scope, std::string_view key, std::string value) override {
+    const std::lock_guard lock(mutex_);
+    rows_[{scope.subject, scope.version, std::string(key)}] = std::move(value);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::string> rows_;
+};
+
+TEST(JitTest, AStoreKeepsCompiledKernelsAcrossCompilers) {
   if (!LoadNvrtc().ok()) GTEST_SKIP();
-  std::string folder = testing::TempDir() + "/kernels_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto store = std::make_shared<MapStore>();
   const std::string source = "extern \"C\" __global__ void k(int* x) { *x = 1; }";
   for (const int expected : {1, 0}) {
-    auto jit = Jit::Create(Context::CreateOffline("sm_80"), folder);
+    auto jit = Jit::Create(Context::CreateOffline("sm_80"), store);
     ASSERT_TRUE(jit.ok());
     ASSERT_TRUE((*jit)->Get(source, "k").ok());
     EXPECT_EQ((*jit)->compiled_count(), expected);
   }
-  auto other = Jit::Create(Context::CreateOffline("sm_90a"), folder);
+  auto other = Jit::Create(Context::CreateOffline("sm_90a"), store);
   ASSERT_TRUE((*other)->Get(source, "k").ok());
   EXPECT_EQ((*other)->compiled_count(), 1) << "code of another architecture was taken";
+  ASSERT_TRUE((*other)->Get(source + " ", "k").ok());
+  EXPECT_EQ((*other)->compiled_count(), 2) << "code of another source was taken";
+}
+
+TEST(JitTest, ThreadsThatWantTheSameKernelCompileItOnce) {
+  if (!LoadNvrtc().ok()) GTEST_SKIP();
+  auto jit = Jit::Create(Context::CreateOffline("sm_80"));
+  ASSERT_TRUE(jit.ok());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string source =
+          StrCat("extern \"C\" __global__ void k(int* x) { *x = ", i % 2, "; }");
+      EXPECT_TRUE((*jit)->Get(source, "k").ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ((*jit)->compiled_count(), 2);
+}
+
+TEST(TacticsTest, AreFoundForTheLibraryAndTheSpecificationTheyWereRacedFor) {
+  const auto store = std::make_shared<MapStore>();
+  const auto context = Context::CreateOffline("sm_90a");
+  {
+    Tactics tactics(*context, store);
+    tactics.Remember("cuDNN 91900", "a convolution", "41 2:1");
+    EXPECT_EQ(tactics.Find("cuDNN 91900", "a convolution"), "41 2:1");
+  }
+  Tactics later(*context, store);
+  EXPECT_EQ(later.Find("cuDNN 91900", "a convolution"), "41 2:1");
+  EXPECT_EQ(later.Find("cuDNN 91901", "a convolution"), std::nullopt);
+  EXPECT_EQ(later.Find("cuDNN 91900", "another one"), std::nullopt);
+  Tactics alone(*context, nullptr);
+  EXPECT_EQ(alone.Find("cuDNN 91900", "a convolution"), std::nullopt);
+  alone.Remember("cuDNN 91900", "a convolution", "0");
+  EXPECT_EQ(alone.Find("cuDNN 91900", "a convolution"), "0");
+  EXPECT_EQ(Tactics(*Context::CreateOffline("sm_80"), store).Find("cuDNN 91900", "a convolution"),
+            std::nullopt);
 }
 
 TEST(DivisorTest, AgreesWithDivisionForNumbersBelow2To31) {

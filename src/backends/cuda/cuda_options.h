@@ -20,6 +20,9 @@ namespace nereid::cuda {
 //   max_workspace_bytes   of scratch memory that an implementation may ask for
 //   max_programs          kept at a time, one for each set of input shapes
 //   warmup_batches        none, ends (default: 1 and the greatest) or all: what is made at load
+//   plan_cache            false: plans (plan/plan_cache.h) are neither read nor written
+//   check_precision       0 (default: off), or the greatest relative difference to fp32 that is
+//                         allowed: found at load on random inputs; a model beyond it is refused
 struct CudaOptions {
   enum class Warmup : uint8_t { kNone, kEnds, kAll };
 
@@ -29,7 +32,8 @@ struct CudaOptions {
 };
 
 // INVALID_ARGUMENT, naming the parameter, for values that make no sense. Of the backend's settings,
-// `kernel-cache-directory` says where compiled kernels are kept.
+// `plan-cache-directory` says where plans are kept (default: nowhere), and `plan-cache-byte-size`
+// how much room they may take there.
 absl::StatusOr<CudaOptions> ReadOptions(const ModelConfig& config, const BackendSettings& settings);
 
 }  // namespace nereid::cuda

@@ -37,6 +37,14 @@ using nereid::kBackendApiMinor;
 
 }  // namespace
 
+#if defined(NEREID_FAULT_null_create) || defined(NEREID_FAULT_old_major)
+// A tool that counts its arguments.
+extern "C" __attribute__((visibility("default"))) int NereidBackendTool(int argc,
+                                                                        const char* const*) {
+  return argc;
+}
+#endif
+
 #if !defined(NEREID_FAULT_no_symbol)
 extern "C" __attribute__((visibility("default"))) const BackendModule* NereidBackendModule() {
 #if defined(NEREID_FAULT_throwing_entry)

@@ -1,10 +1,47 @@
 #include "backends/cuda/exec/engine.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <future>
+#include <initializer_list>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
+#include "backends/cuda/exec/precision_guard.h"
+#include "backends/cuda/plan/plan_folder.h"
 #include "common/status_macros.h"
+#include "common/strings.h"
 
 namespace nereid::engine {
+namespace {
+
+// nullptr when there is nowhere to read or write plans: then the model is not read through for its
+// digest either.
+std::shared_ptr<PlanCache> OpenPlans(const EngineModel& model, const EngineOptions& options) {
+  if (!options.use_plans) return nullptr;
+  PlanCacheOptions where = options.plan_cache;
+  const std::string shipped = StrCat(model.path(), kPlanSuffix);
+  std::error_code error;
+  if (where.shipped.empty() && std::filesystem::exists(shipped, error)) where.shipped = shipped;
+  if (!where.enabled()) return nullptr;
+  return PlanCache::Open(std::move(where), model.Digest());
+}
+
+// Brings the large libraries that the model will need into memory; whoever needs one that is not
+// there gets the error then.
+void OpenLibraries(const std::shared_ptr<const EngineModel>& model) {
+  const auto has = [&](std::initializer_list<std::string_view> ops) {
+    return std::ranges::any_of(model->graph().nodes, [&](const Node& node) {
+      return std::ranges::find(ops, node.op) != ops.end();
+    });
+  };
+  LoadNvrtc().IgnoreError();
+  if (has({"Conv", "ConvTranspose"})) LoadCudnn().IgnoreError();
+  if (has({"MatMul", "Gemm", "LSTM", "GRU", "RNN"})) LoadCublasLt().IgnoreError();
+}
+
+}  // namespace
 
 Engine::Engine(std::shared_ptr<const EngineModel> model, EngineOptions options)
     : model_(std::move(model)), options_(std::move(options)) {}
@@ -12,10 +49,16 @@ Engine::Engine(std::shared_ptr<const EngineModel> model, EngineOptions options)
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const EngineModel> model,
                                                        int device, EngineOptions options) {
   std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(options)));
+  engine->libraries_ = std::async(std::launch::async, OpenLibraries, engine->model_);
+  // Making a context takes some hundred milliseconds in the driver; the digest needs the cores.
+  std::future<std::shared_ptr<PlanCache>> plans = std::async(
+      std::launch::async, OpenPlans, std::cref(*engine->model_), std::cref(engine->options_));
   NEREID_ASSIGN_OR_RETURN(std::shared_ptr<Context> context, Context::Create(device));
   NEREID_ASSIGN_OR_RETURN(engine->weights_, WeightStore::Create(context));
-  NEREID_ASSIGN_OR_RETURN(engine->toolbox_,
-                          Toolbox::Create(std::move(context), engine->options_.toolbox));
+  engine->plans_ = plans.get();
+  Toolbox::Options toolbox = engine->options_.toolbox;
+  if (toolbox.store == nullptr) toolbox.store = engine->plans_;
+  NEREID_ASSIGN_OR_RETURN(engine->toolbox_, Toolbox::Create(std::move(context), toolbox));
   return engine;
 }
 
@@ -41,12 +84,29 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramFor(absl::Span<con
   if (auto program = Find(key)) return program;
   const std::lock_guard building(building_);
   if (auto program = Find(key)) return program;  // somebody else has made it meanwhile
-  NEREID_ASSIGN_OR_RETURN(Graph graph, OptimizeFor(*model_, shapes));
-  NEREID_ASSIGN_OR_RETURN(
-      std::shared_ptr<const Program> program,
-      Program::Create(std::move(graph), *toolbox_, *weights_, constants_, options_.program));
+  NEREID_ASSIGN_OR_RETURN(auto program, MakeProgram(shapes, options_.program));
+  NEREID_RETURN_IF_ERROR(Guard(shapes));
+  if (plans_ != nullptr) plans_->Save();
   Keep(key, program);
   return program;
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(absl::Span<const Shape> shapes,
+                                                                   const ProgramOptions& options) {
+  NEREID_ASSIGN_OR_RETURN(Graph graph, OptimizeFor(*model_, shapes));
+  return MakeProgram(std::move(graph), options);
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(Graph graph,
+                                                                   const ProgramOptions& options) {
+  return Program::Create(std::move(graph), *toolbox_, *weights_, constants_, options);
+}
+
+absl::Status Engine::Guard(absl::Span<const Shape> shapes) {
+  if (guarded_ || options_.max_difference <= 0) return absl::OkStatus();
+  NEREID_RETURN_IF_ERROR(GuardPrecision(*this, shapes, options_.max_difference));
+  guarded_ = true;
+  return absl::OkStatus();
 }
 
 }  // namespace nereid::engine

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <list>
 #include <map>
 #include <memory>
@@ -13,12 +14,21 @@
 #include "absl/types/span.h"
 #include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/exec/program.h"
+#include "backends/cuda/plan/plan_cache.h"
 
 namespace nereid::engine {
 
 struct EngineOptions {
   ProgramOptions program;
+  // Without a store: the engine's plan cache takes that place.
   Toolbox::Options toolbox;
+  // A plan beside the model (<model file>.plan) is read, too.
+  PlanCacheOptions plan_cache;
+  // False: plans are neither read nor written.
+  bool use_plans = true;
+  // Above 0: the first program must give what it gives in fp32, on random inputs, up to this
+  // relative difference of each output (exec/precision_guard.h).
+  double max_difference = 0;
   // How many programs (one for each set of input shapes) are kept; the one unused longest goes.
   size_t max_programs = 32;
 };
@@ -31,9 +41,18 @@ class Engine {
 
   const EngineModel& model() const { return *model_; }
   const std::shared_ptr<Context>& context() const { return toolbox_->context(); }
+  const EngineOptions& options() const { return options_; }
   // The program for these input shapes (parallel to the graph's inputs), made now when there is
   // none yet: that takes from milliseconds to seconds. One is made at a time.
   absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(absl::Span<const Shape> shapes);
+  // The same with other options, not kept.
+  absl::StatusOr<std::shared_ptr<const Program>> MakeProgram(absl::Span<const Shape> shapes,
+                                                             const ProgramOptions& options);
+  // Of a graph of known shapes.
+  absl::StatusOr<std::shared_ptr<const Program>> MakeProgram(Graph graph,
+                                                             const ProgramOptions& options);
+  // nullptr when no plans are read or written.
+  PlanCache* plans() const { return plans_.get(); }
   // In use by weights, and by the executors that report to it.
   size_t memory_bytes() const { return weights_->byte_size() + executor_bytes_->load(); }
   const std::shared_ptr<std::atomic<size_t>>& executor_bytes() const { return executor_bytes_; }
@@ -48,16 +67,20 @@ class Engine {
   Engine(std::shared_ptr<const EngineModel> model, EngineOptions options);
   std::shared_ptr<const Program> Find(const Key& key);
   void Keep(const Key& key, std::shared_ptr<const Program> program);
+  absl::Status Guard(absl::Span<const Shape> shapes);
 
   const std::shared_ptr<const EngineModel> model_;
   const EngineOptions options_;
+  std::shared_ptr<PlanCache> plans_;
+  std::future<void> libraries_;  // being opened
   std::unique_ptr<Toolbox> toolbox_;
   std::unique_ptr<WeightStore> weights_;
   ConstantPool constants_;
   const std::shared_ptr<std::atomic<size_t>> executor_bytes_ =
       std::make_shared<std::atomic<size_t>>(0);
-  std::mutex building_;  // held while a program is made
-  std::mutex mutex_;     // guards what follows
+  std::mutex building_;   // held while a program is made
+  bool guarded_ = false;  // guarded by building_
+  std::mutex mutex_;      // guards what follows
   std::map<Key, Entry> programs_;
   std::list<Key> ages_;  // most recently used first
 };

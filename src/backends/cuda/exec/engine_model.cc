@@ -8,6 +8,7 @@
 #include "backends/cuda/onnx/importer.h"
 #include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/shape_inference.h"
+#include "backends/cuda/plan/model_digest.h"
 #include "common/status_macros.h"
 
 namespace nereid::engine {
@@ -16,11 +17,19 @@ absl::StatusOr<std::shared_ptr<const EngineModel>> EngineModel::Load(const std::
   NEREID_ASSIGN_OR_RETURN(ImportedModel imported, ImportOnnx(path));
   NEREID_RETURN_IF_ERROR(RunPasses(LoadPasses(), *imported.graph));
   auto model = std::make_shared<EngineModel>();
+  model->path_ = path;
+  model->files_ = std::move(imported.files);
   model->graph_ = std::move(imported.graph);
   for (const Value& value : model->graph_->values) {
     if (value.is_constant()) model->weight_bytes_ += value.constant->byte_size();
   }
   return std::shared_ptr<const EngineModel>(std::move(model));
+}
+
+std::string EngineModel::Digest() const {
+  std::vector<std::string_view> contents;
+  for (const auto& file : files_) contents.push_back(file->text());
+  return ModelDigest(contents);
 }
 
 absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes) {

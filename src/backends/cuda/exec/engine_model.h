@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "backends/cuda/ir/graph.h"
 #include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/onnx/mapped_file.h"
 #include "backends/cuda/plan/memory_planner.h"
 
 namespace nereid::engine {
@@ -19,10 +20,15 @@ class EngineModel {
   static absl::StatusOr<std::shared_ptr<const EngineModel>> Load(const std::string& path);
 
   const Graph& graph() const { return *graph_; }
+  const std::string& path() const { return path_; }
   // Of the weights as the file has them.
   size_t weight_bytes() const { return weight_bytes_; }
+  // plan/model_digest.h of the model's files as they are mapped; reads all of them. Any thread.
+  std::string Digest() const;
 
  private:
+  std::string path_;
+  std::vector<std::shared_ptr<const MappedFile>> files_;
   std::shared_ptr<Graph> graph_;
   size_t weight_bytes_ = 0;
 };

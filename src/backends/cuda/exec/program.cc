@@ -1,8 +1,15 @@
 #include "backends/cuda/exec/program.h"
 
 #include <algorithm>
+#include <functional>
+#include <future>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
 
 #include "common/log.h"
+#include "common/parallel_for.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -20,20 +27,96 @@ absl::Status Refused(const Graph& graph, const LoweredStep& step, const absl::St
   return absl::Status(status.code(), StrCat(NameOf(graph, step), ": ", Message(status)));
 }
 
-// Makes the device work of every step. Nodes for which there is none are added to `on_host`.
+// Implementations may be raced for it, which takes memory for operands.
+bool MayRace(const OpSpec& spec) {
+  return std::holds_alternative<ConvolutionSpec>(spec) ||
+         std::holds_alternative<DepthwiseSpec>(spec) || std::holds_alternative<GemmSpec>(spec) ||
+         std::holds_alternative<MatMulSpec>(spec);
+}
+
+// Steps in the order they are made: kernels; one of each kind of work that is raced; others of
+// these kinds, which find what the first ones have found.
+struct Order {
+  std::vector<size_t> kernels, racers, followers;
+};
+
+Order OrderOf(const LoweredProgram& program) {
+  Order order;
+  std::set<std::string> raced;
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    const OpSpec& spec = program.steps[i].spec;
+    if (RunsOnHost(spec)) continue;
+    if (!MayRace(spec)) {
+      order.kernels.push_back(i);
+    } else {
+      const bool first = raced.insert(StrCat(KindOf(spec), " ", DescribeSpec(spec))).second;
+      (first ? order.racers : order.followers).push_back(i);
+    }
+  }
+  return order;
+}
+
+// Opens the libraries that steps call; an error comes again when one is asked for work.
+void OpenLibraries(const LoweredProgram& program, Toolbox& toolbox) {
+  const auto any = [&](auto is_used) { return std::ranges::any_of(program.steps, is_used); };
+  if (any([](const LoweredStep& step) {
+        return std::holds_alternative<ConvolutionSpec>(step.spec);
+      })) {
+    toolbox.cudnn().IgnoreError();
+  }
+  if (any([](const LoweredStep& step) {
+        return std::holds_alternative<GemmSpec>(step.spec) ||
+               std::holds_alternative<MatMulSpec>(step.spec);
+      })) {
+    toolbox.cublas_lt().IgnoreError();
+  }
+}
+
+// The device work of every step; nullptr for those that run on the host. `meanwhile` is done while
+// kernels are compiled.
+std::vector<absl::StatusOr<std::unique_ptr<DeviceOp>>> TryOps(
+    const LoweredProgram& program, Toolbox& toolbox, const std::function<void()>& meanwhile) {
+  constexpr size_t kRacingThreads = 4;  // one races, the others compile and ask libraries
+  std::vector<absl::StatusOr<std::unique_ptr<DeviceOp>>> ops(program.steps.size());
+  for (auto& op : ops) op = std::unique_ptr<DeviceOp>();
+  const auto make = [&](size_t i) {
+    const absl::Status bound = toolbox.context()->Bind();
+    if (bound.ok()) {
+      ops[i] = MakeOp(toolbox, program.steps[i].spec);
+    } else {
+      ops[i] = bound;
+    }
+  };
+  const Order order = OrderOf(program);
+  const auto open =
+      std::async(std::launch::async, OpenLibraries, std::cref(program), std::ref(toolbox));
+  const auto other = std::async(std::launch::async, meanwhile);
+  ParallelFor(order.kernels.size(), [&](size_t i) { make(order.kernels[i]); });
+  open.wait();
+  other.wait();
+  for (const auto* steps : {&order.racers, &order.followers}) {
+    ParallelFor(
+        steps->size(), [&](size_t i) { make((*steps)[i]); }, kRacingThreads);
+  }
+  return ops;
+}
+
+// Makes the device work of every step, and does something else meanwhile. Nodes for which there is
+// none are added to `on_host`.
 absl::StatusOr<Ops> MakeOps(const Graph& graph, const LoweredProgram& program, Toolbox& toolbox,
-                            std::set<NodeId>& on_host) {
+                            const std::function<void()>& meanwhile, std::set<NodeId>& on_host) {
+  auto tried = TryOps(program, toolbox, meanwhile);
   Ops ops;
-  for (const LoweredStep& step : program.steps) {
+  for (size_t i = 0; i < tried.size(); ++i) {
+    const LoweredStep& step = program.steps[i];
     ops.emplace_back();
-    if (RunsOnHost(step.spec)) continue;
-    auto op = MakeOp(toolbox, step.spec);
-    if (op.ok()) {
-      ops.back() = *std::move(op);
-    } else if (op.status().code() == absl::StatusCode::kUnimplemented && !step.nodes.empty()) {
+    if (tried[i].ok()) {
+      ops.back() = *std::move(tried[i]);
+    } else if (tried[i].status().code() == absl::StatusCode::kUnimplemented &&
+               !step.nodes.empty()) {
       on_host.insert(step.nodes.begin(), step.nodes.end());
     } else {
-      return Refused(graph, step, op.status());
+      return Refused(graph, step, tried[i].status());
     }
   }
   return ops;
@@ -70,23 +153,23 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Create(Graph graph, Tool
   while (true) {
     NEREID_ASSIGN_OR_RETURN(LoweredProgram lowered, LowerGraph(program->graph_, lowering));
     const size_t known = lowering.on_host.size();
-    NEREID_ASSIGN_OR_RETURN(Ops ops, MakeOps(program->graph_, lowered, toolbox, lowering.on_host));
+    absl::StatusOr<std::vector<WeightStore::Block>> blocks;
+    const auto upload = [&] { blocks = weights.Get(lowered.weights); };
+    NEREID_ASSIGN_OR_RETURN(Ops ops,
+                            MakeOps(program->graph_, lowered, toolbox, upload, lowering.on_host));
     if (lowering.on_host.size() > known) continue;
     if (options.strict) NEREID_RETURN_IF_ERROR(CheckStrict(program->graph_, lowered));
     WarnAboutHost(program->graph_, lowered);
-    NEREID_RETURN_IF_ERROR(program->Fill(std::move(lowered), std::move(ops), weights));
+    NEREID_ASSIGN_OR_RETURN(program->weights_, std::move(blocks));
+    program->Fill(std::move(lowered), std::move(ops));
     return std::shared_ptr<const Program>(std::move(program));
   }
 }
 
-absl::Status Program::Fill(LoweredProgram lowered, Ops ops, WeightStore& weights) {
+void Program::Fill(LoweredProgram lowered, Ops ops) {
   const MemoryPlan plan = PlanMemory(LifetimesOf(lowered));
   bytes_.arena = plan.byte_size;
-  for (const WeightUse& use : lowered.weights) {
-    NEREID_ASSIGN_OR_RETURN(auto memory, weights.Get(use));
-    bytes_.weights += memory->size();
-    weights_.push_back(std::move(memory));
-  }
+  for (const auto& memory : weights_) bytes_.weights += memory->size();
   const auto resolve = [&](const Operand& operand) -> Address {
     if (operand.buffer == kNoBuffer) return {};
     const auto buffer = static_cast<size_t>(operand.buffer);
@@ -119,7 +202,6 @@ absl::Status Program::Fill(LoweredProgram lowered, Ops ops, WeightStore& weights
   };
   for (const Placement& input : lowered.inputs) inputs_.push_back(tensor(input));
   for (const Placement& output : lowered.outputs) outputs_.push_back(tensor(output));
-  return absl::OkStatus();
 }
 
 }  // namespace nereid::engine

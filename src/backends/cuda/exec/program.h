@@ -63,8 +63,8 @@ class Program {
 
  private:
   Program() = default;
-  absl::Status Fill(LoweredProgram lowered, std::vector<std::unique_ptr<DeviceOp>> ops,
-                    WeightStore& weights);
+  // Places everything; weights_ are there.
+  void Fill(LoweredProgram lowered, std::vector<std::unique_ptr<DeviceOp>> ops);
 
   Graph graph_;
   std::vector<ProgramStep> steps_;

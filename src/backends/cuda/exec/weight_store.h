@@ -4,8 +4,10 @@
 #include <memory>
 #include <mutex>
 #include <tuple>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "backends/cuda/device/device_memory.h"
 #include "backends/cuda/device/stream.h"
 #include "backends/cuda/lower/lowered_program.h"
@@ -17,8 +19,10 @@ class WeightStore {
  public:
   static absl::StatusOr<std::unique_ptr<WeightStore>> Create(std::shared_ptr<Context> context);
 
-  // Uploads it when it is new; the block lives while anybody holds it.
-  absl::StatusOr<std::shared_ptr<const DeviceMemory>> Get(const WeightUse& use);
+  using Block = std::shared_ptr<const DeviceMemory>;
+  // A block for each use; what is new is converted, on all cores, and uploaded. Blocks live while
+  // anybody holds them.
+  absl::StatusOr<std::vector<Block>> Get(absl::Span<const WeightUse> uses);
   // Of everything uploaded and still held.
   size_t byte_size() const;
 
@@ -29,6 +33,12 @@ class WeightStore {
     std::weak_ptr<const DeviceMemory> memory;
   };
   using Key = std::tuple<const void*, int64_t, DataType, WeightForm>;
+  static Key KeyOf(const WeightUse& use) {
+    return {use.tensor.bytes(), use.tensor.element_count(), use.type, use.form};
+  }
+
+  // Converts and uploads; what it makes goes to `held`.
+  absl::Status Upload(absl::Span<const WeightUse* const> uses, std::map<Key, Block>& held);
 
   WeightStore(std::shared_ptr<Context> context, std::unique_ptr<Stream> stream)
       : context_(std::move(context)), stream_(std::move(stream)) {}

@@ -68,4 +68,10 @@ absl::StatusOr<ExternalData::Range> ExternalData::Find(const TensorProto& tensor
   return Range{std::move(file), bytes};
 }
 
+std::vector<std::shared_ptr<const MappedFile>> ExternalData::files() const {
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  for (const auto& [name, file] : files_) files.push_back(file);
+  return files;
+}
+
 }  // namespace nereid::engine

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "backends/cuda/onnx/mapped_file.h"
@@ -28,6 +29,8 @@ class ExternalData {
   // The `size` bytes of `tensor`. INVALID_ARGUMENT when its place leads out of the folder or out of
   // the file.
   absl::StatusOr<Range> Find(const TensorProto& tensor, uint64_t size);
+  // Those that have been asked for, in the order of their names.
+  std::vector<std::shared_ptr<const MappedFile>> files() const;
 
  private:
   absl::StatusOr<std::shared_ptr<const MappedFile>> Open(std::string_view location);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "backends/cuda/ir/graph_editor.h"
 #include "backends/cuda/onnx/external_data.h"
@@ -34,6 +35,7 @@ absl::StatusOr<ImportedModel> Import(std::shared_ptr<const void> owner, std::str
   NEREID_ASSIGN_OR_RETURN(model.graph, builder.Build());
   RemoveDead(*model.graph);
   NEREID_RETURN_IF_ERROR(model.graph->Verify());
+  model.files = tensors.external_files();
   model.ir_version = proto.ir_version;
   model.producer = proto.producer_version.empty()
                        ? std::string(proto.producer_name)
@@ -50,10 +52,14 @@ absl::StatusOr<ImportedModel> Import(std::shared_ptr<const void> owner, std::str
 }  // namespace
 
 absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportLimits& limits) {
-  NEREID_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path, limits.max_file_bytes));
+  NEREID_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file,
+                          MappedFile::Open(path, limits.max_file_bytes));
   auto model =
       Import(file, file->text(), std::filesystem::path(path).parent_path().string(), limits);
-  if (model.ok()) return model;
+  if (model.ok()) {
+    model->files.insert(model->files.begin(), std::move(file));
+    return model;
+  }
   return absl::Status(model.status().code(), StrCat("'", path, "': ", Message(model.status())));
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "backends/cuda/ir/graph.h"
+#include "backends/cuda/onnx/mapped_file.h"
 
 namespace nereid::engine {
 
@@ -26,6 +27,7 @@ struct ImportedModel {
   std::map<std::string, int64_t> opsets;  // by domain
   std::string producer;
   std::map<std::string, std::string> metadata;
+  std::vector<std::shared_ptr<const MappedFile>> files;  // the model's, then its external data
 };
 
 // Reads and checks `path`. INVALID_ARGUMENT, naming the node where there is one, for anything the

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "backends/cuda/ir/host_tensor.h"
@@ -24,6 +25,10 @@ class TensorReader {
   // and shape differ. Messages name the tensor.
   absl::StatusOr<HostTensor> Read(const TensorProto& tensor);
   absl::StatusOr<HostTensor> ReadSparse(const SparseTensorProto& sparse);
+  // The files beside the model that tensors have been read from.
+  std::vector<std::shared_ptr<const MappedFile>> external_files() const {
+    return external_.files();
+  }
 
  private:
   absl::StatusOr<HostTensor> ReadContent(const TensorProto& tensor);
