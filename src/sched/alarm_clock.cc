@@ -43,7 +43,9 @@ void AlarmClock::Run() {
 AlarmClock::Alarm::Alarm(AlarmClock* clock, std::function<void()> ring)
     : clock_(clock), ring_(std::move(ring)) {}
 
-AlarmClock::Alarm::~Alarm() {
+AlarmClock::Alarm::~Alarm() { Silence(); }
+
+void AlarmClock::Alarm::Silence() {
   std::unique_lock lock(clock_->mutex_);
   is_silent_ = true;
   clock_->set_.erase({at_, this});

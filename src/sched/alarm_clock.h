@@ -46,11 +46,14 @@ class AlarmClock::Alarm {
   // `ring` is called on the clock's thread, without a lock; others wait meanwhile. `clock` outlives
   // the alarm.
   Alarm(AlarmClock* clock, std::function<void()> ring);
-  // Does not ring afterwards; waits while it does. Not to be called by `ring`.
+  // Silence().
   ~Alarm();
 
   // Rings once at `when`, or at the earlier time that is set already. Costs one load in that case.
   void SetNoLaterThan(TimePoint when);
+
+  // Waits while it rings; it does not ring afterwards. Not to be called by `ring`.
+  void Silence();
 
  private:
   friend class AlarmClock;

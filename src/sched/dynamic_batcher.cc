@@ -32,7 +32,7 @@ DynamicBatcher::DynamicBatcher(const ModelConfig& config, const BatchingOptions&
                                                 alarm_clock, [this] { SweepQueue(); })) {}
 
 DynamicBatcher::~DynamicBatcher() {
-  sweep_alarm_.reset();
+  if (sweep_alarm_ != nullptr) sweep_alarm_->Silence();
   RefusedRequests refused;
   queue_.RefuseAll(Refusal::kClosed, refused);
   Answer(refused);
