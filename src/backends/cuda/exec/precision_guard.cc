@@ -11,6 +11,12 @@
 
 namespace nereid::engine {
 
+bool IsExact(const PrecisionOptions& precision) {
+  return precision.precision == Precision::kFp32 &&
+         std::ranges::all_of(precision.layers,
+                             [](const auto& layer) { return layer.second == Precision::kFp32; });
+}
+
 absl::StatusOr<PrecisionReport> ComparePrecision(Engine& engine,
                                                  absl::Span<const HostTensor> inputs,
                                                  double bound) {
@@ -43,7 +49,7 @@ absl::StatusOr<PrecisionReport> ComparePrecision(Engine& engine,
 
 absl::Status GuardPrecision(Engine& engine, absl::Span<const Shape> shapes, double bound) {
   const PrecisionOptions& precision = engine.options().program.precision;
-  if (precision.precision == Precision::kFp32 && precision.layers.empty()) return absl::OkStatus();
+  if (IsExact(precision)) return absl::OkStatus();
   constexpr uint64_t kSeed = 1;
   NEREID_ASSIGN_OR_RETURN(const std::vector<HostTensor> inputs,
                           RandomInputs(engine.model().graph(), shapes, {}, kSeed));

@@ -12,6 +12,9 @@
 
 namespace nereid::engine {
 
+// Whether nothing is kept in, or multiplied with, fewer bits than fp32 has.
+bool IsExact(const PrecisionOptions& precision);
+
 // What a model loses by its precision, on one GPU and some inputs.
 struct PrecisionReport {
   std::vector<Difference> outputs;      // from what it gives in fp32
