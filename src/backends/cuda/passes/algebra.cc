@@ -11,6 +11,7 @@
 #include "backends/cuda/passes/fuse_pad.h"
 #include "backends/cuda/passes/fuse_swish.h"
 #include "backends/cuda/passes/merge_products.h"
+#include "backends/cuda/passes/select_branches.h"
 #include "backends/cuda/passes/shape_inference.h"
 #include "backends/cuda/passes/simplify_views.h"
 
@@ -32,6 +33,7 @@ constexpr Pass kLoadPasses[] = {
 };
 
 constexpr Pass kShapePasses[] = {
+    {"branches", SelectBranches},
     {"decompositions", Decompose},
     {"constants", FoldConstants},
     {"identities", RemoveIdentities},

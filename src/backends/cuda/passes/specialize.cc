@@ -1,12 +1,16 @@
 #include "backends/cuda/passes/specialize.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
 #include "backends/cuda/ir/graph_editor.h"
+#include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/passes/infer_rules.h"
 #include "backends/cuda/passes/kernel_window.h"
+#include "backends/cuda/passes/match.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -359,27 +363,58 @@ Value WithLeading(const Value& value, int64_t extent, size_t axis) {
   return out;
 }
 
+// A branch that cannot be computed from what there is, so that a result that asks for it is NaN.
+// Nothing where results are not floating, or large.
+std::optional<Graph> Impossible(const std::string& name, absl::Span<const Value> outputs) {
+  constexpr int64_t kMostElements = int64_t{1} << 20;
+  Graph graph;
+  graph.name = name;
+  for (const Value& output : outputs) {
+    const auto count = output.shape.has_value() && IsKnown(*output.shape)
+                           ? MultiplyExtents(*output.shape)
+                           : absl::StatusOr<int64_t>(-1);
+    if (!IsFloating(output.type) || !count.ok() || *count < 0 || *count > kMostElements) {
+      return std::nullopt;
+    }
+    graph.outputs.push_back(graph.AddConstant(
+        output.name, MakeTensor(output.type, *output.shape, [](int64_t) { return NAN; })));
+  }
+  return graph;
+}
+
 }  // namespace
 
 absl::Status Specializer::CopyIf(Node& node, Graph& to) {
-  std::vector<Value> outputs;
-  for (const std::string name : {"then_branch", "else_branch"}) {
+  constexpr const char* kBranches[] = {"then_branch", "else_branch"};
+  std::vector<absl::StatusOr<Graph>> copies;
+  for (const char* const name : kBranches) {
     const Graph* branch = node.Subgraph(name);
     if (branch == nullptr || branch->outputs.size() < node.outputs.size()) {
       return absl::InvalidArgumentError("a branch is missing or too small");
     }
-    NEREID_ASSIGN_OR_RETURN(Graph copy, CopySubgraph(*branch, {}, to));
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      const Value& output = copy.value(copy.outputs[i]);
-      if (i < outputs.size()) {
-        Join(output, outputs[i]);
-      } else {
-        outputs.push_back(TypeOnly(output));
-      }
-    }
-    node.attributes[name] = GraphPointer(std::make_shared<Graph>(std::move(copy)));
+    copies.push_back(CopySubgraph(*branch, {}, to));
   }
-  for (size_t i = 0; i < outputs.size(); ++i) SetOutput(to, node, i, outputs[i]);
+  // One that does not fit the inputs cannot be what the condition chooses.
+  for (size_t i = 0; i < 2; ++i) {
+    const absl::StatusOr<Graph>& other = copies[1 - i];
+    if (copies[i].ok()) continue;
+    if (!other.ok() || copies[i].status().code() != absl::StatusCode::kInvalidArgument) {
+      return copies[i].status();
+    }
+    std::vector<Value> like;
+    for (const ValueId id : other->outputs) like.push_back(other->value(id));
+    auto impossible = Impossible(node.Subgraph(kBranches[i])->name, like);
+    if (!impossible.has_value()) return copies[i].status();
+    copies[i] = *std::move(impossible);
+  }
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    Value output = TypeOnly(copies[0]->value(copies[0]->outputs[i]));
+    Join(copies[1]->value(copies[1]->outputs[i]), output);
+    SetOutput(to, node, i, output);
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    node.attributes[kBranches[i]] = GraphPointer(std::make_shared<Graph>(*std::move(copies[i])));
+  }
   return absl::OkStatus();
 }
 
