@@ -434,7 +434,7 @@ void HttpConnection::StartLinger() {
   if (end_of_input_) return Close();
   shutdown(fd_, SHUT_WR);
   input_ = Input::kLinger;
-  linger_end_ = ConnectionSet::Now() + options_.linger_timeout;
+  linger_start_ = ConnectionSet::Now();
 }
 
 void HttpConnection::UpdateInterest() {
@@ -463,7 +463,7 @@ bool HttpConnection::Expired(Time since, std::chrono::milliseconds timeout, Time
 void HttpConnection::CheckTimeouts(Time now) {
   Entry entry(this);
   if (input_ == Input::kLinger) {
-    if (now >= linger_end_) Close();
+    if (Expired(linger_start_, options_.linger_timeout, now)) Close();
     return;
   }
   if (!output_.empty()) {

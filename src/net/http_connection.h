@@ -171,7 +171,7 @@ class HttpConnection {
   Time head_start_{};  // of a head that is incomplete; zero: none
   Time last_input_;
   Time last_output_;
-  Time linger_end_;
+  Time linger_start_;
 };
 
 }  // namespace nereid

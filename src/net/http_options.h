@@ -31,8 +31,8 @@ struct HttpConnectionOptions {
   // How long input is thrown away after a response that closes the connection, so that the
   // client can still read it.
   std::chrono::milliseconds linger_timeout{2'000};
-  // While the listener drains, no time-out of a head, a body or a response is longer than this.
-  std::chrono::milliseconds drain_timeout{2'000};
+  // While the listener drains, no time-out but that of idle connections is longer than this.
+  std::chrono::milliseconds drain_timeout{1'000};
 };
 
 }  // namespace nereid

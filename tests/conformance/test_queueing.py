@@ -155,6 +155,7 @@ def test_a_rejection_does_not_wait_for_the_instance(client, protocol):
     tag, error = sender.results.get(timeout=10)
     assert tag == "late" and time.monotonic() - began < 1.5
     refused(error, protocol, "Request timeout expired")
+    assert sender.finished(1) == [("first", None)]
 
 
 def test_a_request_may_ask_for_a_shorter_timeout(client, protocol):
