@@ -13,7 +13,7 @@ void HostMetrics::Collect(std::vector<MetricFamily>* families) {
         static_cast<double>(pool.bytes_in_use));
   gauge("nereid_host_pool_idle_bytes", "Host memory the pool keeps for reuse",
         static_cast<double>(pool.bytes_idle));
-  // No backend of this build allocates pinned memory.
+  // There is no such pool: what backends pin is theirs to publish (nereid_cuda_pinned_bytes).
   gauge("nv_pinned_memory_pool_total_bytes", "Pinned host memory reserved, in bytes", 0);
   gauge("nv_pinned_memory_pool_used_bytes", "Pinned host memory in use, in bytes", 0);
 }

@@ -105,7 +105,7 @@ void InstanceWorker::Serve() {
     std::optional<Batch> batch = options_.scheduler->NextBatch(options_.slot, until);
     if (!batch) {
       if (options_.scheduler->Drained()) return;
-    } else if (EnsureHealthy()) {
+    } else if (EnsureHealthy() || TryEarly()) {
       Execute(*std::move(batch));
     } else {
       Refuse(*std::move(batch));
@@ -122,9 +122,11 @@ void InstanceWorker::Execute(Batch batch) {
   for (size_t i = 0; i < batch.size(); ++i) batch.request(i).timeline.exec_start = now;
   batch.set_observer(options_.observer);
   const absl::Status status = GuardedExecute(*instance_, batch);
-  if (!status.ok()) failure_ = status;
   // Whoever sees the answer sees the model's health as it is now.
-  if (!status.ok() && !GuardedHealthy(*instance_)) healthy_ = false;
+  if (!status.ok() && !GuardedHealthy(*instance_)) {
+    healthy_ = false;
+    failure_ = status;
+  }
   batch.MarkExecEnd();  // tells the observer unless the backend did
   for (size_t i = 0; i < batch.size(); ++i) {
     if (!batch.Has(i) || batch.request(i).answered()) continue;
@@ -137,13 +139,14 @@ bool InstanceWorker::EnsureHealthy() {
   if (instance_ != nullptr) {
     if (GuardedHealthy(*instance_)) return true;
     healthy_ = false;
-    NLOG(Error) << "instance '" << options_.context.name
-                << "' is unhealthy and is being replaced: " << Message(failure_);
+    NLOG(Error) << "instance '" << options_.context.name << "' is unhealthy and is being replaced"
+                << (failure_.ok() ? "" : StrCat(": ", Message(failure_)));
     instance_.reset();
     next_try_ = Clock::now();
     pause_ = kFirstPause;
   }
   if (Clock::now() < next_try_) return false;
+  last_try_ = Clock::now();
   const absl::Status made = MakeInstance();
   if (made.ok()) {
     NLOG(Info) << "instance '" << options_.context.name << "' has been replaced";
@@ -157,6 +160,15 @@ bool InstanceWorker::EnsureHealthy() {
   next_try_ = Clock::now() + pause_;
   pause_ = std::min<Clock::duration>(2 * pause_, kLongestPause);
   return false;
+}
+
+// For a batch in hand it is worth a try before its time, most of all when another instance has come
+// back while this one waited for work.
+bool InstanceWorker::TryEarly() {
+  const bool others_serve = options_.others_serve && options_.others_serve();
+  if (!others_serve && Clock::now() < last_try_ + kFirstPause) return false;
+  next_try_ = {};
+  return EnsureHealthy();
 }
 
 void InstanceWorker::Refuse(Batch batch) {

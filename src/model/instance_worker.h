@@ -59,6 +59,7 @@ class InstanceWorker {
   void Serve();
   void Execute(Batch batch);
   bool EnsureHealthy();
+  bool TryEarly();
   void Refuse(Batch batch);
   void Pause(TimePoint until);
 
@@ -66,8 +67,9 @@ class InstanceWorker {
   std::atomic<bool> healthy_{true};
   // Of the worker's thread only:
   std::unique_ptr<Instance> instance_;
-  absl::Status failure_;     // of the last execution, or of the last try to replace the instance
-  TimePoint next_try_;       // to replace the instance
+  absl::Status failure_;  // of the last execution, or of the last try to replace the instance
+  TimePoint last_try_;    // to replace the instance
+  TimePoint next_try_;
   Clock::duration pause_{};  // before the try after that
 
   std::mutex mutex_;

@@ -80,6 +80,14 @@ absl::Status CudaInstance::Device(absl::Status status) {
   return status;
 }
 
+// What a copy from or to memory of a request says. The driver refuses addresses that are not, or no
+// longer, mapped: that is not the instance's fault.
+absl::Status CudaInstance::Given(absl::Status status) {
+  if (status.ok() || absl::IsUnavailable(status)) return Device(std::move(status));
+  return absl::InvalidArgumentError(StrCat("memory of the request cannot be used on GPU ",
+                                           engine_->device(), ": ", Message(status)));
+}
+
 // Waits for copies in flight, which may use memory of the requests, and finds out whether the GPU
 // can go on. The status that the requests are answered with.
 absl::Status CudaInstance::Settle(absl::Status status) {
@@ -228,9 +236,9 @@ absl::Status CudaInstance::FeedDirectly(engine::DevicePointer to, const Payload&
   const engine::Stream& stream = executor_->stream();
   for (const Payload::Segment& segment : data.segments()) {
     NEREID_RETURN_IF_ERROR(
-        Device(data.place().kind == MemoryKind::kGpu
-                   ? stream.CopyOnDevice(to, DeviceAddress(segment.data()), segment.size())
-                   : stream.CopyToDevice(to, segment.data(), segment.size())));
+        Given(data.place().kind == MemoryKind::kGpu
+                  ? stream.CopyOnDevice(to, DeviceAddress(segment.data()), segment.size())
+                  : stream.CopyToDevice(to, segment.data(), segment.size())));
     to += segment.size();
   }
   return absl::OkStatus();

@@ -64,6 +64,7 @@ class CudaInstance : public Instance {
   absl::Status FetchOutput(size_t i, const BatchResponses::Slices& slices);
   absl::StatusOr<std::byte*> Stage(size_t byte_size);
   absl::Status Device(absl::Status status);
+  absl::Status Given(absl::Status status);
   absl::Status Settle(absl::Status status);
   void ReportMemory();
 

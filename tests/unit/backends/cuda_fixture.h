@@ -57,12 +57,16 @@ inline std::string AddModel(int64_t width) {
       17);
 }
 
-// Y = hardmax(X) over rows of `width` floats: an operator that runs on the host.
-inline std::string HardmaxModel(int64_t width) {
+// Y = X, both of rows of `width` floats, by way of an operator that runs on the host: sequences of
+// one row are reversed.
+inline std::string HostModel(int64_t width) {
   using namespace engine::onnx;  // NOLINT(google-build-using-namespace): a little language
+  const std::vector<int64_t> ones(static_cast<size_t>(width), 1);
   return engine::onnx::Model(
-      WithNode(Node("Hardmax", {"X"}, {"Y"}, Attribute("axis", int64_t{1}))) +
-          WithInput(Info("X", 1, {-1, width})) + WithOutput(Info("Y", 1, {-1, width})),
+      WithNode(Node("ReverseSequence", {"X", "lengths"}, {"Y"},
+                    Attribute("time_axis", int64_t{0}) + Attribute("batch_axis", int64_t{1}))) +
+          WithConstant(Int64Tensor("lengths", ones)) + WithInput(Info("X", 1, {-1, width})) +
+          WithOutput(Info("Y", 1, {-1, width})),
       17);
 }
 
@@ -109,7 +113,7 @@ class CudaTest : public BackendTest {
     return StrCat("name: \"m\" backend: \"cuda\" max_batch_size: ", max_batch_size,
                   " input { name: \"X\" data_type: TYPE_FP32 dims: ", width,
                   " } output { name: \"Y\" data_type: TYPE_FP32 dims: ", width, " } ",
-                  " parameters { key: \"precision\" value { string_value: \"fp32\" } } ", more);
+                  Parameter("precision", "fp32"), more);
   }
   static std::string Parameter(const std::string& name, const std::string& value) {
     return StrCat("parameters { key: \"", name, "\" value { string_value: \"", value, "\" } } ");

@@ -6,8 +6,8 @@ namespace {
 using testing::AddModel;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
-using testing::HardmaxModel;
 using ::testing::HasSubstr;
+using testing::HostModel;
 using testing::PlacingSink;
 using testing::RequestBuilder;
 using testing::ValuesOf;
@@ -281,21 +281,20 @@ TEST_F(CudaBackendTest, RefusesInstancesOnTheCpu) {
 
 // --- Bytes in, bytes out -------------------------------------------------------------------------
 
-constexpr int64_t kWidth = 4;
-
 struct Where {
   const char* name;
   MemoryKind input;
   MemoryKind output;
 };
 
-// Hardmax runs on the host, so results are real: what is checked is every copy on the way.
+// The model copies on the host, so results are real: what is checked is every copy on the way.
+constexpr int64_t kWidth = 2;
 class CudaCopies : public testing::CudaTest, public ::testing::WithParamInterface<Where> {
  protected:
   void SetUp() override {
     CudaTest::SetUp();
     if (IsSkipped()) return;
-    WriteModel(HardmaxModel(kWidth));
+    WriteModel(HostModel(kWidth));
     ASSERT_TRUE(LoadOne(ConfigText(kWidth)).ok());
   }
 
@@ -310,17 +309,15 @@ class CudaCopies : public testing::CudaTest, public ::testing::WithParamInterfac
     };
   }
 
-  // A request of rows whose greatest element is at the given positions.
-  void Add(const std::vector<int>& peaks, Where where) {
-    std::vector<float> values(peaks.size() * kWidth, 0);
-    for (size_t r = 0; r < peaks.size(); ++r) {
-      values[r * kWidth + static_cast<size_t>(peaks[r])] = 1.5F;
-    }
+  // A request of rows that begin with these numbers.
+  void Add(const std::vector<float>& numbers, Where where) {
+    std::vector<float> values;
+    for (const float number : numbers) values.insert(values.end(), {number, -1});
     const size_t size = values.size() * sizeof(float);
     std::shared_ptr<std::byte> block = AllocatorOf(where.input)(size);
     std::memcpy(block.get(), values.data(), size);
     RequestBuilder builder(config_);
-    builder.Input("X", DataType::kFp32, {static_cast<int64_t>(peaks.size()), kWidth},
+    builder.Input("X", DataType::kFp32, {static_cast<int64_t>(numbers.size()), kWidth},
                   Payload(block, block.get(), size, PlaceOf(where.input)));
     records_.push_back(builder.record());
     auto request = builder.Build();
@@ -331,20 +328,20 @@ class CudaCopies : public testing::CudaTest, public ::testing::WithParamInterfac
     batch_.Add(std::move(request));
   }
 
-  // The positions of the ones in the answer to request i.
-  std::vector<int> PeaksOf(size_t i, MemoryKind kind) {
+  // The first numbers of the rows of the answer to request i.
+  std::vector<float> AnswerTo(size_t i, MemoryKind kind) {
     const auto responses = records_[i]->responses();
-    if (responses.size() != 1 || !responses[0].status.ok()) return {-1};
+    if (responses.size() != 1 || !responses[0].status.ok()) return {};
     const OutputTensor* output = testing::FindOutput(responses[0], "Y");
-    if (output == nullptr) return {-2};
+    if (output == nullptr) return {};
     EXPECT_EQ(output->data.place().kind, kind);
     const auto values = ValuesOf<float>(output->data);
-    std::vector<int> peaks;
-    for (size_t at = 0; at < values.size(); ++at) {
-      EXPECT_TRUE(values[at] == 0 || values[at] == 1) << values[at];
-      if (values[at] == 1) peaks.push_back(static_cast<int>(at % kWidth));
+    std::vector<float> first;
+    for (size_t at = 0; at < values.size(); at += kWidth) {
+      EXPECT_EQ(values[at + 1], -1);
+      first.push_back(values[at]);
     }
-    return peaks;
+    return first;
   }
   void TearDown() override {
     batch_ = Batch();
@@ -362,9 +359,9 @@ TEST_P(CudaCopies, EachRequestGetsItsRows) {
   Add({1, 1, 2}, GetParam());
   const absl::Status status = GuardedExecute(*instance_, batch_);
   ASSERT_TRUE(status.ok()) << status;
-  EXPECT_THAT(PeaksOf(0, GetParam().output), ElementsAre(0, 3));
-  EXPECT_THAT(PeaksOf(1, GetParam().output), ElementsAre(2));
-  EXPECT_THAT(PeaksOf(2, GetParam().output), ElementsAre(1, 1, 2));
+  EXPECT_THAT(AnswerTo(0, GetParam().output), ElementsAre(0, 3));
+  EXPECT_THAT(AnswerTo(1, GetParam().output), ElementsAre(2));
+  EXPECT_THAT(AnswerTo(2, GetParam().output), ElementsAre(1, 1, 2));
   EXPECT_THAT(MetricsText(), HasSubstr("nereid_cuda_host_steps{model=\"m\"} 1\n"));
 }
 
@@ -385,14 +382,15 @@ TEST_F(CudaMixedCopies, RequestsOfOneBatchMayLieAnywhere) {
   Add({3}, {"", MemoryKind::kPinned, MemoryKind::kCpu});
   Add({2, 0}, {"", MemoryKind::kCpu, MemoryKind::kPinned});
   ASSERT_TRUE(GuardedExecute(*instance_, batch_).ok());
-  EXPECT_THAT(PeaksOf(0, MemoryKind::kGpu), ElementsAre(0));
-  EXPECT_THAT(PeaksOf(1, MemoryKind::kCpu), ElementsAre(1, 2));
-  EXPECT_THAT(PeaksOf(2, MemoryKind::kCpu), ElementsAre(3));
-  EXPECT_THAT(PeaksOf(3, MemoryKind::kPinned), ElementsAre(2, 0));
+  EXPECT_THAT(AnswerTo(0, MemoryKind::kGpu), ElementsAre(0));
+  EXPECT_THAT(AnswerTo(1, MemoryKind::kCpu), ElementsAre(1, 2));
+  EXPECT_THAT(AnswerTo(2, MemoryKind::kCpu), ElementsAre(3));
+  EXPECT_THAT(AnswerTo(3, MemoryKind::kPinned), ElementsAre(2, 0));
 }
 
 TEST_F(CudaMixedCopies, RowsOfManyRequestsAreOneCopyEachWay) {
-  for (int i = 0; i < 8; ++i) Add({i % 4}, {"", MemoryKind::kCpu, MemoryKind::kCpu});
+  for (int i = 0; i < 8; ++i)
+    Add({static_cast<float>(i)}, {"", MemoryKind::kCpu, MemoryKind::kCpu});
   const int64_t up = fake_.Calls("cuMemcpyHtoDAsync");
   const int64_t down = fake_.Calls("cuMemcpyDtoHAsync");
   ASSERT_TRUE(GuardedExecute(*instance_, batch_).ok());
@@ -400,7 +398,7 @@ TEST_F(CudaMixedCopies, RowsOfManyRequestsAreOneCopyEachWay) {
   EXPECT_EQ(fake_.Calls("cuMemcpyHtoDAsync") - up, 2);
   EXPECT_EQ(fake_.Calls("cuMemcpyDtoHAsync") - down, 2);
   for (size_t i = 0; i < 8; ++i) {
-    EXPECT_THAT(PeaksOf(i, MemoryKind::kCpu), ElementsAre(static_cast<int>(i) % 4));
+    EXPECT_THAT(AnswerTo(i, MemoryKind::kCpu), ElementsAre(static_cast<float>(i)));
   }
 }
 
@@ -409,8 +407,18 @@ TEST_F(CudaMixedCopies, ASinkWithoutMemoryFailsItsRequestAlone) {
   Add({1}, {"", MemoryKind::kCpu, MemoryKind::kGpu});
   fake_.Fail("cuMemAlloc", 2);  // out of memory, for the sink
   ASSERT_TRUE(GuardedExecute(*instance_, batch_).ok());
-  EXPECT_THAT(PeaksOf(0, MemoryKind::kCpu), ElementsAre(0));
+  EXPECT_THAT(AnswerTo(0, MemoryKind::kCpu), ElementsAre(0));
   EXPECT_TRUE(absl::IsResourceExhausted(records_[1]->status())) << records_[1]->status();
+}
+
+TEST_F(CudaMixedCopies, GpuMemoryThatIsNoLongerThereFailsTheBatchOnly) {
+  Add({0}, {"", MemoryKind::kGpu, MemoryKind::kCpu});
+  fake_.Fail("cuMemcpyAsync", 1);  // an invalid value
+  const absl::Status status = GuardedExecute(*instance_, batch_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("memory of the request cannot be used"));
+  EXPECT_TRUE(instance_->Healthy());
+  batch_.request(0).Fail(status);
 }
 
 TEST_F(CudaMixedCopies, LargePinnedTensorsAreNotStaged) {

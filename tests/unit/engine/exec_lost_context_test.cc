@@ -23,13 +23,12 @@ class LostContextTest : public ::testing::Test {
   }
 
   // 2 · 3 summed 64 times by cuBLASLt, or what went wrong.
-  static absl::StatusOr<float> Multiply(const std::shared_ptr<Context>& context) {
+  static absl::StatusOr<float> Multiply(Toolbox& toolbox) {
     constexpr int64_t kExtent = 64;
-    auto toolbox = Toolbox::Create(context, {});
-    if (!toolbox.ok()) return toolbox.status();
+    const std::shared_ptr<Context>& context = toolbox.context();
     GemmSpec spec;
     spec.m = spec.n = spec.k = kExtent;
-    auto gemm = MakeGemm(**toolbox, spec);
+    auto gemm = MakeGemm(toolbox, spec);
     if (!gemm.ok()) return gemm.status();
     auto stream = Stream::Create(context);
     if (!stream.ok()) return stream.status();
@@ -72,11 +71,14 @@ TEST_F(LostContextTest, IsReplacedByOneThatWorks) {
   for (int round = 0; round < 3; ++round) {
     auto context = Context::Create(0);
     ASSERT_TRUE(context.ok()) << "round " << round << ": " << context.status();
-    const auto product = Multiply(*context);
+    auto toolbox = Toolbox::Create(*context, {});
+    ASSERT_TRUE(toolbox.ok()) << toolbox.status();
+    const auto product = Multiply(**toolbox);
     ASSERT_TRUE(product.ok()) << "round " << round << ": " << product.status();
     EXPECT_EQ(*product, 2 * 3 * 64) << "round " << round;
     Break(*context);
     EXPECT_TRUE(absl::IsUnavailable(Context::Create(0).status()));
+    toolbox->reset();  // handles of the libraries go with the lost context
     context->reset();
   }
 }

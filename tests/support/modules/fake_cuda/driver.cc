@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "support/modules/fake_cuda/fake_cuda.h"
 
@@ -95,6 +96,7 @@ Driver& D() {
 }
 
 thread_local Device* current = nullptr;
+thread_local std::vector<Device*> pushed;
 
 // What every function begins with: counts the call and holds the driver until the function ends.
 class Call {
@@ -194,6 +196,10 @@ CUresult NewObject(Kind kind, Handle* handle, size_t nodes = 0) {
 
 template <typename Handle>
 Object* Find(Kind kind, Handle handle) {
+  static Object& own_stream = *new Object{Kind::kStream, nullptr};
+  if (kind == Kind::kStream && reinterpret_cast<CUstream>(handle) == CU_STREAM_PER_THREAD) {
+    return &own_stream;
+  }
   const auto found = D().objects.find(reinterpret_cast<Object*>(handle));
   const bool good = found != D().objects.end() && found->first->kind == kind;
   if (!good) ++D().state.misuses;
@@ -370,6 +376,20 @@ CUresult cuCtxGetCurrent(CUcontext* context) {
   *context = reinterpret_cast<CUcontext>(current);
   return CUDA_SUCCESS;
 }
+CUresult cuCtxPushCurrent(CUcontext context) {
+  ENTER(false);
+  pushed.push_back(current);
+  current = reinterpret_cast<Device*>(context);
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxPopCurrent(CUcontext* context) {
+  ENTER(false);
+  *context = reinterpret_cast<CUcontext>(current);
+  if (pushed.empty()) return D().Misuse(CUDA_ERROR_INVALID_CONTEXT);
+  current = pushed.back();
+  pushed.pop_back();
+  return CUDA_SUCCESS;
+}
 CUresult cuCtxSynchronize() {
   ENTER();
   return CUDA_SUCCESS;
@@ -410,6 +430,23 @@ CUresult cuMemHostGetDevicePointer(CUdeviceptr* address, void* host, unsigned) {
   return CUDA_SUCCESS;
 }
 
+CUresult cuMemHostRegister(void*, size_t bytes, unsigned) {
+  ENTER();
+  return bytes == 0 ? D().Misuse(CUDA_ERROR_INVALID_VALUE) : CUDA_SUCCESS;
+}
+CUresult cuMemHostUnregister(void*) {
+  ENTER();
+  return CUDA_SUCCESS;
+}
+CUresult cuMemGetAddressRange(CUdeviceptr* base, size_t* size, CUdeviceptr address) {
+  ENTER();
+  const auto block = BlockOf(address, 1);
+  if (block == D().blocks.end()) return CUDA_ERROR_NOT_FOUND;
+  if (base != nullptr) *base = block->first;
+  if (size != nullptr) *size = block->second.size;
+  return CUDA_SUCCESS;
+}
+
 CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   ENTER();
   return Copy(stream, Host(to), from, bytes, OnDevice(to, bytes));
@@ -424,8 +461,9 @@ CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstr
 }
 CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
   ENTER();
+  // One side at least; the other may be host memory that is not ours.
   const bool valid =
-      BlockOf(to, bytes) != D().blocks.end() && BlockOf(from, bytes) != D().blocks.end();
+      BlockOf(to, bytes) != D().blocks.end() || BlockOf(from, bytes) != D().blocks.end();
   return Copy(stream, Host(to), Host(from), bytes, valid);
 }
 CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontext, size_t bytes,
@@ -617,5 +655,9 @@ CUresult cuIpcCloseMemHandle(CUdeviceptr) {
   ENTER();
   return CUDA_SUCCESS;
 }
+
+// Under its old name, too, which those use who do not see the driver's header.
+#undef cuDeviceGetUuid
+CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) { return cuDeviceGetUuid_v2(uuid, device); }
 
 }  // extern "C"
