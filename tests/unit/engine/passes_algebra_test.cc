@@ -343,6 +343,16 @@ TEST(SimplifyReshapesTest, AGatherOfAllInOrderIsAView) {
   EXPECT_EQ(After(m, SimplifyReshapes), "Tanh Reshape Relu Gather Relu Gather Relu");
 }
 
+TEST(SimplifyReshapesTest, AnExpandGoesWhereItsReaderBroadcastsAsFar) {
+  GraphMaker m;
+  const ValueId row = m.Op("Tanh", {m.Input({1, 4})});
+  const ValueId wide = m.Op("Expand", {row, m.Ints({3, 4})});
+  m.Output(m.Op("Mul", {m.Input({3, 4}), wide}));
+  m.Output(m.Op("Mul", {wide, m.Number(2)}));
+  m.Output(m.Op("Add", {wide, m.Op("Expand", {m.Op("Tanh", {m.Input({4})}), m.Ints({3, 4})})}));
+  EXPECT_EQ(After(m, SimplifyReshapes), "Tanh Expand Mul Mul Tanh Expand Add");
+}
+
 TEST(SimplifyReshapesTest, SoftmaxNeedsNoFlattening) {
   GraphMaker m;
   const ValueId x = m.Input({2, 3, 4});

@@ -1,6 +1,8 @@
 #include "backends/cuda/passes/simplify_reshapes.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -82,8 +84,46 @@ bool GathersAll(const GraphEditor& editor, const Node& node) {
   return true;
 }
 
+// Operators that broadcast their operands to one another.
+constexpr std::array<std::string_view, 15> kBroadcasts = {
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+    "Max", "Min", "Mul", "Or",    "Sub",     "Where",          "Xor"};
+
+Shape Broadcast(const Shape& a, const Shape& b) {
+  Shape shape = a.size() >= b.size() ? a : b;
+  const Shape& other = a.size() >= b.size() ? b : a;
+  const size_t lead = shape.size() - other.size();
+  for (size_t i = 0; i < other.size(); ++i) {
+    if (shape[lead + i] == 1) shape[lead + i] = other[i];
+  }
+  return shape;
+}
+
+// op(expand(x), y) → op(x, y), where y spreads x as far.
+void SkipExpands(GraphEditor& editor, NodeId id) {
+  Node node = editor.node(id);
+  const Shape* out = node.HasOutput(0) ? KnownShape(editor, node.outputs[0]) : nullptr;
+  if (out == nullptr || std::ranges::find(kBroadcasts, node.op) == kBroadcasts.end()) return;
+  bool changed = false;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const Node* expand = editor.Producer(node.inputs[i], "Expand");
+    if (expand == nullptr) continue;
+    Shape without;
+    for (size_t k = 0; k < node.inputs.size(); ++k) {
+      const Shape* shape = KnownShape(editor, k == i ? expand->inputs[0] : node.inputs[k]);
+      if (shape == nullptr) return;
+      without = Broadcast(without, *shape);
+    }
+    if (without != *out) continue;
+    node.inputs[i] = expand->inputs[0];
+    changed = true;
+  }
+  if (changed) editor.Replace(id, std::move(node));
+}
+
 void SimplifyNode(GraphEditor& editor, NodeId id) {
   const Node& node = editor.node(id);
+  if (node.domain.empty()) SkipExpands(editor, id);
   if (GathersAll(editor, node)) {
     if (const Shape* shape = KnownShape(editor, node.outputs[0])) {
       ReshapeTo(editor, id, node.inputs[0], Shape(*shape));
