@@ -143,6 +143,27 @@ TEST(LowerTest, AttentionOfSequencesFirstIsTwoProductsAndItself) {
   }
 }
 
+TEST(LowerTest, HeadsOfAnySizeAreReadInPlace) {
+  constexpr int64_t kBatch = 2, kLength = 5, kHeads = 4;
+  for (const int64_t size : {15, 16}) {
+    GraphMaker maker;
+    const ValueId x = maker.Op("Softmax", {maker.Input({kBatch, kLength, kHeads * size})});
+    ValueId joined = maker.Op("MatMul", {x, maker.Weight({kHeads * size, 3 * kHeads * size})});
+    joined = maker.Op("Reshape", {joined, maker.Ints({kBatch, kLength, 3, kHeads, size})});
+    joined = Transposed(maker, joined, {2, 0, 3, 1, 4});
+    std::vector<ValueId> parts;
+    for (int64_t i = 0; i < 3; ++i) {
+      parts.push_back(maker.Op("Gather", {joined, maker.Constant(HostTensor::Scalar(i))},
+                               {{"axis", int64_t{0}}}));
+    }
+    maker.Output(maker.Op("Softmax", {maker.Op("FMHA", parts, {}, "nereid")}));
+    const LoweredProgram program = Lower(maker.graph());
+    ASSERT_EQ(KindsOf(program), (Kinds{"softmax", "gemm", "attention", "transpose", "softmax"}));
+    EXPECT_EQ(program.steps[2].inputs[2].byte_offset, 2 * 2 * kHeads * size);
+    EXPECT_EQ(std::get<AttentionSpec>(program.steps[2].spec).v.row, 3 * kHeads * size);
+  }
+}
+
 TEST(LowerTest, AMaskIsMadeByOneKernel) {
   constexpr int64_t kBatch = 2, kLength = 8;
   GraphMaker maker;

@@ -12,15 +12,25 @@ struct Rows {
   AttentionStrides strides;
 };
 
+// Whether the kernel reads rows 16 bytes at a time, given the chance.
+bool ReadsVectors(const AttentionSpec& spec) {
+  const auto whole = [&](int64_t elements) {
+    return elements * static_cast<int64_t>(ElementByteSize(spec.type)) % kOperandAlignment == 0;
+  };
+  return spec.type != DataType::kFp32 && whole(spec.head_dim) && whole(spec.value_dim);
+}
+
 // [batch, heads, rows, elements] with the elements of a row side by side, wherever the rows are;
-// copied where they are not, or not on 16-byte boundaries.
-absl::StatusOr<Rows> RowsOf(Lowering& l, Placement view, DataType type) {
+// copied where they are not, or off the boundaries that vectors need.
+absl::StatusOr<Rows> RowsOf(Lowering& l, const Placement& view, const AttentionSpec& spec) {
+  const DataType type = spec.type;
   const auto size = static_cast<int64_t>(ElementByteSize(type));
-  bool fits = view.type == type && Lowering::IsAligned(view) &&
-              (view.strides[3] == 1 || view.shape[3] == 1);
+  bool fits = view.type == type && (view.strides[3] == 1 || view.shape[3] == 1);
+  bool aligned = Lowering::IsAligned(view);
   for (size_t i = 0; i < 3; ++i) {
-    if (view.shape[i] > 1 && view.strides[i] * size % kOperandAlignment != 0) fits = false;
+    if (view.shape[i] > 1 && view.strides[i] * size % kOperandAlignment != 0) aligned = false;
   }
+  fits = fits && (aligned || !ReadsVectors(spec));
   if (!fits) {
     NEREID_ASSIGN_OR_RETURN(const Operand copy, l.Copy(view, type, Order::kDense));
     const std::vector<int64_t> dense = DenseStrides(view.shape);
@@ -80,9 +90,9 @@ absl::Status Fmha(Lowering& l, const Node& node) {
   if (node.Int("k_transposed", 0) != 0) at_k = ViewPermuted(at_k, {0, 1, 3, 2});
   Operand mask;
   NEREID_RETURN_IF_ERROR(ReadMask(l, node, spec, mask));
-  NEREID_ASSIGN_OR_RETURN(const Rows rows_q, RowsOf(l, at_q, spec.type));
-  NEREID_ASSIGN_OR_RETURN(const Rows rows_k, RowsOf(l, at_k, spec.type));
-  NEREID_ASSIGN_OR_RETURN(const Rows rows_v, RowsOf(l, at_v, spec.type));
+  NEREID_ASSIGN_OR_RETURN(const Rows rows_q, RowsOf(l, at_q, spec));
+  NEREID_ASSIGN_OR_RETURN(const Rows rows_k, RowsOf(l, at_k, spec));
+  NEREID_ASSIGN_OR_RETURN(const Rows rows_v, RowsOf(l, at_v, spec));
   spec.q = rows_q.strides;
   spec.k = rows_k.strides;
   spec.v = rows_v.strides;
