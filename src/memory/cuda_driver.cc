@@ -18,6 +18,7 @@ namespace {
 // driver API. The thread's own stream waits for nobody else's work.
 constexpr unsigned kEnablePeerAccess = 1;
 constexpr unsigned kPortable = 1;
+constexpr int kBufferId = 7;  // CU_POINTER_ATTRIBUTE_BUFFER_ID
 CudaFunctions::Stream ThreadStream() { return reinterpret_cast<CudaFunctions::Stream>(2); }
 
 CudaFunctions::Address AddressOf(const void* data) {
@@ -42,6 +43,7 @@ bool Load(const Library& library, CudaFunctions& f) {
          library.Get("cuIpcOpenMemHandle_v2", &f.ipc_open) &&
          library.Get("cuIpcCloseMemHandle", &f.ipc_close) &&
          library.Get("cuMemGetAddressRange_v2", &f.address_range) &&
+         library.Get("cuPointerGetAttribute", &f.pointer_attribute) &&
          library.Get("cuMemHostRegister_v2", &f.host_register) &&
          library.Get("cuMemHostUnregister", &f.host_unregister) &&
          library.Get("cuMemcpyAsync", &f.copy) &&
@@ -146,13 +148,20 @@ absl::StatusOr<CudaDriver::IpcMemory> CudaDriver::OpenIpc(int device, std::strin
     functions_.ipc_close(address);
     return known;
   }
-  return IpcMemory{reinterpret_cast<std::byte*>(static_cast<uintptr_t>(address)),
-                   size - static_cast<size_t>(address - base)};
+  auto* data = reinterpret_cast<std::byte*>(static_cast<uintptr_t>(address));
+  return IpcMemory{data, size - static_cast<size_t>(address - base), IdOf(device, data)};
 }
 
 void CudaDriver::CloseIpc(int device, std::byte* data) {
   const auto scope = Scope::Enter(*this, device);
   if (scope.ok()) functions_.ipc_close(AddressOf(data));
+}
+
+uint64_t CudaDriver::IdOf(int device, const std::byte* data) {
+  const auto scope = Scope::Enter(*this, device);
+  uint64_t id = 0;
+  if (!scope.ok() || functions_.pointer_attribute(&id, kBufferId, AddressOf(data)) != 0) return 0;
+  return id;
 }
 
 absl::Status CudaDriver::Pin(int device, void* data, size_t size) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,7 @@ struct CudaFunctions {
   int (*ipc_open)(Address* address, IpcHandle handle, unsigned flags) = nullptr;
   int (*ipc_close)(Address address) = nullptr;
   int (*address_range)(Address* base, size_t* size, Address address) = nullptr;
+  int (*pointer_attribute)(void* value, int attribute, Address address) = nullptr;
   int (*host_register)(void* data, size_t size, unsigned flags) = nullptr;
   int (*host_unregister)(void* data) = nullptr;
   int (*copy)(Address to, Address from, size_t size, Stream stream) = nullptr;
@@ -57,11 +59,15 @@ class CudaDriver {
   struct IpcMemory {
     std::byte* data = nullptr;
     size_t size = 0;  // of the whole allocation
+    uint64_t id = 0;  // see IdOf()
   };
   static constexpr size_t kIpcHandleSize = sizeof(CudaFunctions::IpcHandle);
   // Memory that another process allocated on `device`. `handle` has kIpcHandleSize bytes.
   absl::StatusOr<IpcMemory> OpenIpc(int device, std::string_view handle);
   void CloseIpc(int device, std::byte* data);
+  // What tells the allocation that holds `data` from all others of this process's life; 0 when
+  // there is none, as after a reset of the device.
+  uint64_t IdOf(int device, const std::byte* data);
 
   // Pins pages, so that every device copies straight from and to them.
   absl::Status Pin(int device, void* data, size_t size);

@@ -34,13 +34,17 @@ absl::StatusOr<std::shared_ptr<CudaSharedMemory>> CudaSharedMemory::Open(std::st
   const absl::StatusOr<CudaDriver::IpcMemory> memory = driver->OpenIpc(ordinal, handle);
   if (!memory.ok()) return CannotOpen(region, Message(memory.status()));
   std::shared_ptr<CudaSharedMemory> mapping(
-      new CudaSharedMemory(driver, ordinal, memory->data, byte_size));
+      new CudaSharedMemory(driver, ordinal, memory->data, byte_size, memory->id));
   if (byte_size == 0 || byte_size > memory->size) {
     return CannotOpen(region, StrCat(memory->size, " bytes are behind the handle"));
   }
   return mapping;
 }
 
-CudaSharedMemory::~CudaSharedMemory() { driver_->CloseIpc(device_, data()); }
+CudaSharedMemory::~CudaSharedMemory() {
+  if (!broken()) driver_->CloseIpc(device_, data());
+}
+
+bool CudaSharedMemory::broken() const { return id_ != 0 && driver_->IdOf(device_, data()) != id_; }
 
 }  // namespace nereid

@@ -23,13 +23,16 @@ class CudaSharedMemory final : public SharedMemoryMapping {
   ~CudaSharedMemory() override;
 
   MemoryPlace place() const override { return {MemoryKind::kGpu, device_}; }
+  // A reset of the device takes the memory away, and may give its address to somebody else.
+  bool broken() const override;
 
  private:
-  CudaSharedMemory(CudaDriver* driver, int device, std::byte* data, size_t size)
-      : SharedMemoryMapping(data, size), driver_(driver), device_(device) {}
+  CudaSharedMemory(CudaDriver* driver, int device, std::byte* data, size_t size, uint64_t id)
+      : SharedMemoryMapping(data, size), driver_(driver), device_(device), id_(id) {}
 
   CudaDriver* const driver_;
   const int device_;
+  const uint64_t id_;  // of the allocation; 0: not known
 };
 
 }  // namespace nereid

@@ -59,8 +59,10 @@ absl::Status CheckRange(const SharedMemoryRange& range, uint64_t region_size) {
 
 absl::Status CheckSound(const SharedMemoryRegistry::Entry& entry) {
   if (!entry.mapping->broken()) return absl::OkStatus();
-  return absl::InternalError(StrCat("the object behind shared memory region '", entry.info.name,
-                                    "' has shrunk since it was registered"));
+  const bool is_system = entry.info.kind == SharedMemoryKind::kSystem;
+  return absl::InternalError(StrCat(
+      is_system ? "the object" : "the device", " behind shared memory region '", entry.info.name,
+      "' has ", is_system ? "shrunk" : "been reset", " since it was registered"));
 }
 
 std::string_view KindInLists(SharedMemoryKind kind) {

@@ -36,6 +36,13 @@ class FakeCuda {
     return handle;
   }
 
+  // Takes away what is open.
+  void Reset() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++generation_;
+    opened_ = 0;
+  }
+
   // Whether to refuse the calls that follow.
   bool refuses_to_pin = false;
   bool refuses_to_copy = false;
@@ -125,6 +132,13 @@ class FakeCuda {
         return true;
       });
     };
+    f.pointer_attribute = [](void* value, int, Address address) {
+      return Call([&](FakeCuda& fake) {
+        if (fake.opened_ == 0 || fake.Holder(address) == nullptr) return false;
+        std::memcpy(value, &fake.generation_, sizeof(fake.generation_));
+        return true;
+      });
+    };
     f.host_register = [](void*, size_t, unsigned) {
       return Call([](FakeCuda& fake) {
         if (fake.refuses_to_pin) return false;
@@ -155,6 +169,7 @@ class FakeCuda {
   std::map<std::string, std::vector<std::byte>*> shared_;
   char contexts_[2] = {};
   int contexts_held_ = 0;
+  uint64_t generation_ = 1;
   int opened_ = 0;
   int pinned_ = 0;
   int copies_ = 0;

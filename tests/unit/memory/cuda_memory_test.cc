@@ -109,6 +109,27 @@ TEST(CudaSharedMemoryTest, OpensTheClientsMemoryOnItsDevice) {
   EXPECT_EQ(cuda.opened(), 0);
 }
 
+TEST(CudaSharedMemoryTest, AResetOfTheDeviceBreaksItsRegions) {
+  FakeCuda cuda;
+  std::vector<std::byte> memory(16);
+  const std::string handle = cuda.Share(memory);
+  SharedMemoryRegistry registry(true);
+  ASSERT_TRUE(registry.RegisterCuda("old", handle, 0, 16).ok());
+  std::optional<SharedMemoryRegistry::Lease> lease = *registry.Use({"old", 0, 8}, std::nullopt);
+  EXPECT_TRUE(lease->Check().ok());
+  cuda.Reset();
+  const std::string text =
+      "the device behind shared memory region 'old' has been reset since it was registered";
+  EXPECT_EQ(Message(lease->Check()), text);
+  EXPECT_EQ(Message(registry.Use({"old", 0, 8}, std::nullopt).status()), text);
+  // The same memory, at the same address, opened again: it is not the old region's to close.
+  ASSERT_TRUE(registry.RegisterCuda("new", handle, 0, 16).ok());
+  lease.reset();
+  registry.Unregister(kCuda, "old");
+  EXPECT_EQ(cuda.opened(), 1);
+  EXPECT_TRUE(registry.Use({"new", 0, 8}, std::nullopt).ok());
+}
+
 TEST(CudaSharedMemoryTest, BadRegistrationsLeaveNothingOpen) {
   FakeCuda cuda;
   std::vector<std::byte> memory(10);
