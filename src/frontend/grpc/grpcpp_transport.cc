@@ -1,5 +1,6 @@
 #include "frontend/grpc/grpcpp_transport.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <map>
 #include <mutex>
 #include <string>
@@ -25,6 +27,11 @@
 
 namespace nereid {
 namespace {
+
+// A draining transport with no call in flight waits this long for messages that are arriving, and
+// for clients that do not hang up.
+constexpr std::chrono::seconds kArrivalGrace{3};
+constexpr std::chrono::milliseconds kDrainStep{20};
 
 // What the library has to say goes where everything else goes. Most of it is about clients that
 // misbehave, which is not worth a line unless asked for.
@@ -145,7 +152,15 @@ int64_t GrpcppTransport::InFlight() const {
 }
 
 bool GrpcppTransport::Drain(TimePoint deadline) {
-  impl_->ShutDown(deadline);
+  auto shut_down = std::async(std::launch::async, [&] { impl_->ShutDown(deadline); });
+  TimePoint last_busy = Clock::now();
+  while (shut_down.wait_for(kDrainStep) == std::future_status::timeout) {
+    const TimePoint now = Clock::now();
+    if (InFlight() > 0) last_busy = now;
+    if (now - last_busy < kArrivalGrace) continue;
+    grpc_server_cancel_all_calls(impl_->server->c_server());
+    shut_down.wait();
+  }
   return Clock::now() < deadline;
 }
 

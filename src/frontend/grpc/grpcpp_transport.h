@@ -38,7 +38,8 @@ class GrpcppTransport {
   int64_t InFlight() const;
 
   // Refuses new calls and waits until none is in flight, at most until `deadline`; then cancels
-  // those that are left. True when all ended in time. Call once.
+  // those that are left. Clients that neither finish their message nor hang up are waited for only
+  // some seconds. True when all ended in time. Call once.
   bool Drain(TimePoint deadline);
 
  private:

@@ -17,6 +17,7 @@
 #include "common/strings.h"
 #include "proto/grpc_service.pb.h"
 #include "proto/health.pb.h"
+#include "support/raw_http_client.h"
 #include "support/test_certificate.h"
 #include "unit/frontend/grpc/grpc_test_client.h"
 #include "unit/frontend/grpc/rpc_test_env.h"
@@ -261,6 +262,17 @@ TEST_F(GrpcFrontendTest, DrainCancelsWhatDoesNotEndInTime) {
   auto gone = std::async(std::launch::async, [this] { frontend_.reset(); });
   AnswerIdentity(std::move(request));
   gone.get();
+}
+
+TEST_F(GrpcFrontendTest, DrainDoesNotWaitForClientsThatDoNotHangUp) {
+  AddIdentity();
+  Start();
+  testing::RawHttpClient client(static_cast<uint16_t>(frontend_->port()));
+  const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+  client.Send(std::string(preface, sizeof(preface) - 1));
+  const TimePoint began = Clock::now();
+  EXPECT_TRUE(frontend_->Drain(began + std::chrono::seconds(60)));
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(30));
 }
 
 TEST_F(GrpcFrontendTest, EndsUnderTraffic) {
