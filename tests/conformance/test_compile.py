@@ -109,7 +109,8 @@ def test_what_would_run_on_the_host_is_named_or_refused(tmp_path):
     assert strict.returncode == 1 and "'backwards' has no device implementation" in strict.stderr
 
 
-@pytest.mark.parametrize("option, what", [(("--profile",), "times of layers"), (("--bench", "5"), "times of runs")])
+@pytest.mark.parametrize("option, what", [(("--profile",), "times of layers"), (("--bench", "5"), "times of runs"),
+                                          (("--trace",), "each layer's result")])
 def test_what_needs_a_gpu_is_said(option, what):
     done = compile_model(CLASSIFIER, "--shapes", SHAPE, *option)
     assert done.returncode == 3 and f"needs a GPU: {what}" in done.stdout, done

@@ -3,6 +3,7 @@
 
 #include "backends/cuda/exec/difference.h"
 #include "backends/cuda/exec/offender.h"
+#include "backends/cuda/exec/trace.h"
 #include "unit/engine/passes_fixture.h"
 
 namespace nereid::engine {
@@ -49,6 +50,19 @@ TEST(DifferenceTest, CountsWhatIsNotFiniteAndShouldBe) {
 TEST(DifferenceTest, AgainstZeroTheDifferenceItselfCounts) {
   EXPECT_NEAR(Compare("y", Floats({0.25f}), Floats({0})).relative, 0.25, 1e-12);
   EXPECT_EQ(Compare("y", Floats({0}), Floats({0})).relative, 0);
+}
+
+TEST(TraceTest, EveryFloatingResultIsAnOutputInTheOrderOfTheNodes) {
+  GraphMaker maker;
+  const ValueId x = maker.Input({2, 3});
+  const ValueId a = maker.Op("Tanh", {x});
+  const ValueId index = maker.Op("ArgMax", {a});
+  const ValueId b = maker.Op("Exp", {a});
+  maker.Output(index);
+  const Graph traced = WithAllOutputs(maker.graph());
+  EXPECT_EQ(traced.outputs, (std::vector<ValueId>{a, b}));
+  EXPECT_TRUE(traced.Verify().ok());
+  EXPECT_EQ(Evaluate(traced).size(), 2u);
 }
 
 // A chain of `count` nodes, of which every second has the same name and every third none.

@@ -8,6 +8,7 @@
 #include "backends/cuda/exec/executor.h"
 #include "backends/cuda/exec/precision_guard.h"
 #include "backends/cuda/exec/run_once.h"
+#include "backends/cuda/exec/trace.h"
 #include "backends/cuda/tools/listing.h"
 #include "backends/cuda/tools/tool_run.h"
 #include "common/status_macros.h"
@@ -75,6 +76,19 @@ absl::Status Verify(ToolRun& run, Engine& engine, const Executor& executor,
   return absl::OkStatus();
 }
 
+absl::Status Trace(ToolRun& run, Engine& engine, absl::Span<const HostTensor> inputs) {
+  NEREID_ASSIGN_OR_RETURN(const std::vector<Difference> layers, TraceNodes(engine, inputs));
+  const Difference* first = nullptr;
+  for (const Difference& layer : layers) {
+    std::printf("trace: %s\n", Describe(layer).c_str());
+    if (first == nullptr && layer.Exceeds(run.options.allowed())) first = &layer;
+  }
+  if (first == nullptr) return absl::OkStatus();
+  std::printf("first layer that is off: %s\n", first->name.c_str());
+  run.differs = true;
+  return absl::OkStatus();
+}
+
 absl::Status RunShapes(ToolRun& run, Engine& engine, absl::Span<const Shape> shapes) {
   const ToolOptions& options = run.options;
   const double start = Seconds();
@@ -93,6 +107,7 @@ absl::Status RunShapes(ToolRun& run, Engine& engine, absl::Span<const Shape> sha
   if (options.verify || options.check_precision) {
     NEREID_RETURN_IF_ERROR(Verify(run, engine, *executor, shapes, inputs));
   }
+  if (options.trace) NEREID_RETURN_IF_ERROR(Trace(run, engine, inputs));
   const int runs = options.bench > 0 || !options.profile ? options.bench : kProfileRuns;
   if (runs > 0) NEREID_RETURN_IF_ERROR(Bench(*executor, runs, engine.context()));
   return PrintProgram(run, *executor);

@@ -136,6 +136,10 @@ constexpr Row kRows[] = {
      "compare with the reference executor, which takes long for large models, and with fp32",
      Switch<&ToolOptions::verify>},
     {"--check-precision", "", "compare with fp32 only", Switch<&ToolOptions::check_precision>},
+    {"--trace", "",
+     "compare each layer with the reference executor, nothing being fused across; names the first "
+     "that is off",
+     Switch<&ToolOptions::trace>},
     {"--tolerance", "NUMBER", "relative difference of an output that is still fine", SetTolerance},
     {"--save", "FILE",
      "write the plan; MODEL.onnx.plan beside the model is what the server reads. An existing file "

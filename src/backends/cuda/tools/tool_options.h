@@ -25,6 +25,7 @@ struct ToolOptions {
   bool profile = false;
   bool verify = false;
   bool check_precision = false;
+  bool trace = false;
   double tolerance = 0;  // 0: by precision
   int bench = 0;         // runs
   std::string save;      // a file or a folder; empty: nothing is saved
