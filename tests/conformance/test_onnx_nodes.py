@@ -96,15 +96,11 @@ def test_nodes_that_passed_still_pass(driver, tmp_path):
         warnings.warn(f"{len(new)} node tests pass that the list does not name: {' '.join(new)}")
 
 
-# A slope a channel, as PRelu had it before opset 7.
-OLD_PRELU = {"test_PReLU_1d_multiparam", "test_PReLU_2d_multiparam", "test_PReLU_3d_multiparam"}
-
-
-@pytest.mark.parametrize("kind,may_fail", [("pytorch-operator", set()), ("pytorch-converted", OLD_PRELU)])
-def test_models_that_come_with_onnx(driver, kind, may_fail):
+@pytest.mark.parametrize("kind", ["pytorch-operator", "pytorch-converted"])
+def test_models_that_come_with_onnx(driver, kind):
     results = run_tests(driver, pathlib.Path(onnx.backend.test.__file__).parent / "data" / kind)
     assert len(results) >= 35
-    assert {name: why for name, why in results.items() if why is not None and name not in may_fail} == {}
+    assert {name: why for name, why in results.items() if why is not None} == {}
 
 
 def test_a_wrong_output_is_told(driver, tmp_path):

@@ -230,11 +230,20 @@ absl::Status Resize(Lowering& l, const Node& node) {
   return absl::OkStatus();
 }
 
+absl::Status Range(Lowering& l, const Node& node) {
+  const RangeSpec spec{l.Storage(node.outputs[0]), ElementsOf(l.ShapeOf(node.outputs[0]))};
+  NEREID_ASSIGN_OR_RETURN(const Operand start, l.In(node.inputs[0], spec.type));
+  NEREID_ASSIGN_OR_RETURN(const Operand delta, l.In(node.inputs[2], spec.type));
+  l.Emit(node, spec, {start, delta}, {l.OutDense(node)});
+  return absl::OkStatus();
+}
+
 constexpr LowerRow kRows[] = {
     {"Concat", Concat}, {"ConstantOfShape", ConstantOfShape},
     {"CumSum", CumSum}, {"Pad", Pad},
-    {"Resize", Resize}, {"Tile", Tile},
-    {"TopK", TopK},     {"Trilu", Trilu},
+    {"Range", Range},   {"Resize", Resize},
+    {"Tile", Tile},     {"TopK", TopK},
+    {"Trilu", Trilu},
 };
 
 }  // namespace

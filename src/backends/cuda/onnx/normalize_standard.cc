@@ -244,6 +244,22 @@ absl::Status RefuseOldScan(NodeRewrite&) {
   return absl::UnimplementedError("Scan before opset 9 is not supported");
 }
 
+// Before opset 7, a vector of slopes has one for each channel.
+absl::Status OldPRelu(NodeRewrite& rewrite) {
+  if (absl::Status status = NeedsInputs(rewrite, 2); !status.ok()) return status;
+  const HostTensor* slope = rewrite.ConstantInput(1);
+  if (slope != nullptr && slope->is_scalar_like()) return absl::OkStatus();
+  const int64_t rank = rewrite.RankOf(0);
+  if (rewrite.RankOf(1) != 1) return absl::OkStatus();
+  if (rank < 0) return absl::UnimplementedError("slopes by channel, but the rank is not known");
+  std::vector<int64_t> axes;
+  for (int64_t axis = 2; axis < rank; ++axis) axes.push_back(axis - 1);
+  if (axes.empty()) return absl::OkStatus();
+  const ValueId list = rewrite.Constant(HostTensor::Vector(axes));
+  rewrite.SetInput(1, rewrite.Emit("Unsqueeze", {rewrite.Input(1), list}));
+  return absl::OkStatus();
+}
+
 constexpr std::array kRows = std::to_array<NormalizeRow>({
     {"Add", 7, OldBroadcast},
     {"And", 7, OldBroadcast},
@@ -266,6 +282,7 @@ constexpr std::array kRows = std::to_array<NormalizeRow>({
     {"Min", kAnyOpset, VariadicOfOne},
     {"Mul", 7, OldBroadcast},
     {"Or", 7, OldBroadcast},
+    {"PRelu", 7, OldPRelu},
     {"Pow", 7, OldBroadcast},
     {"Resize", 11, Resize10},
     {"Resize", kAnyOpset, EmptyResizeInputs},

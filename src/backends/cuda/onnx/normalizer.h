@@ -34,7 +34,8 @@ namespace nereid::engine {
 //   Cast
 //       `to` is a number of ONNX (ir/onnx_type.h).
 //   Add, Sub, ... before opset 7
-//       `broadcast` and `axis` are gone; an Unsqueeze stands for them.
+//       `broadcast` and `axis` are gone; an Unsqueeze stands for them. PRelu's slopes by channel
+//       likewise.
 //   Scatter is ScatterElements. Sum, Max, Min, Mean of one input are gone.
 //   GroupNormalization
 //       has a scale and a bias for each channel.

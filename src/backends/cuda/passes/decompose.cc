@@ -45,17 +45,30 @@ bool Hardmax(Expansion& e) {
   return true;
 }
 
+// Without bounds.
+bool Clip(Expansion& e) {
+  if (e.Has(1) || e.Has(2)) return false;
+  e.Make(0, "Identity", {e.In(0)});
+  return true;
+}
+
+// Indices may be of any type of numbers.
+bool OneHot(Expansion& e) {
+  if (!IsFloating(e.TypeOf(e.In(0)))) return false;
+  e.Make(0, "OneHot", {e.Cast(e.In(0), DataType::kInt64), e.In(1), e.In(2)}, e.node.attributes);
+  return true;
+}
+
 constexpr DecompositionRow kRows[] = {
-    {"CastLike", CastLike},
-    {"Hardmax", Hardmax},
-    {"SwiGLU", SwiGlu},
+    {"CastLike", CastLike}, {"Clip", Clip},     {"Hardmax", Hardmax},
+    {"OneHot", OneHot},     {"SwiGLU", SwiGlu},
 };
 
 absl::Span<const DecompositionRow> OtherDecompositions() { return kRows; }
 
 constexpr absl::Span<const DecompositionRow> (*kFamilies[])() = {
-    AttentionDecompositions, EinsumDecompositions, NormDecompositions, OtherDecompositions,
-    QuantizeDecompositions};
+    AttentionDecompositions, EinsumDecompositions,   NormDecompositions,
+    OtherDecompositions,     QuantizeDecompositions, WindowDecompositions};
 
 Decomposition Find(const Node& node) {
   if (!node.domain.empty()) return nullptr;

@@ -20,13 +20,13 @@ const HostTensor* Expansion::Constant(ValueId id) const {
 }
 
 void Expansion::Append(Node made) {
-  ok_ = ok_ && std::ranges::find(made.inputs, kNoValue) == made.inputs.end() &&
-        InferNode(graph_, made).ok();
+  ok_ = ok_ && InferNode(graph_, made).ok();
   if (ok_) nodes_.push_back(std::move(made));
 }
 
 ValueId Expansion::Op(std::string_view op, std::vector<ValueId> inputs, Attributes attributes,
                       std::string_view domain) {
+  ok_ = ok_ && std::ranges::find(inputs, kNoValue) == inputs.end();
   if (!ok_) return kNoValue;
   const ValueId output = graph_.AddValue({.name = StrCat(node.name, "/", op)});
   Append(Node{std::string(op),

@@ -34,7 +34,7 @@ class Expansion {
 
   ValueId Op(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
              std::string_view domain = "");
-  // Output i of the node.
+  // Output i of the node. Inputs may be left out here.
   void Make(size_t i, std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
             std::string_view domain = "");
 
@@ -70,5 +70,6 @@ absl::Span<const DecompositionRow> AttentionDecompositions();
 absl::Span<const DecompositionRow> EinsumDecompositions();
 absl::Span<const DecompositionRow> NormDecompositions();
 absl::Span<const DecompositionRow> QuantizeDecompositions();
+absl::Span<const DecompositionRow> WindowDecompositions();
 
 }  // namespace nereid::engine
