@@ -13,11 +13,12 @@
 namespace nereid::engine {
 
 // y = softmax(x) or its logarithm along the middle extent of a dense [outer, n, inner] tensor.
-// Input: x. Output: y, of the same type (kFp32, kFp16, kBf16); may be x's memory.
+// Input: x. Output: y. Both kFp32, kFp16 or kBf16; of one type, they may share memory.
 struct SoftmaxSpec {
   DataType type = DataType::kFp32;
   int64_t outer = 1, n = 1, inner = 1;
   bool log = false;
+  DataType out_type = DataType::kInvalid;  // kInvalid: as `type`
 };
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeSoftmax(Toolbox& toolbox, const SoftmaxSpec& spec);

@@ -12,13 +12,16 @@ namespace nereid::engine {
 inline void AddSoftmaxCase(KernelCases* cases, const SoftmaxSpec& spec) {
   cases->push_back({"softmax",
                     StrCat(spec.outer, "×", spec.n, "×", spec.inner, spec.log ? " log " : " ",
-                           NameOf(spec.type)),
+                           NameOf(spec.type), spec.out_type == DataType::kInvalid ? "" : " to ",
+                           spec.out_type == DataType::kInvalid ? "" : NameOf(spec.out_type)),
                     [=](Toolbox& toolbox) { return MakeSoftmax(toolbox, spec); },
                     [=] {
                       CaseData data;
                       const int64_t count = spec.outer * spec.n * spec.inner;
+                      const DataType out_type =
+                          spec.out_type == DataType::kInvalid ? spec.type : spec.out_type;
                       data.inputs = {Random(spec.type, count, -4, 4)};
-                      data.outputs = {Expected(spec.type, count)};
+                      data.outputs = {Expected(out_type, count)};
                       const auto& x = data.inputs[0].values;
                       auto& y = data.outputs[0].values;
                       for (int64_t o = 0; o < spec.outer; ++o) {
@@ -44,9 +47,13 @@ inline void AddSoftmaxCases(KernelCases* cases) {
       AddSoftmaxCase(cases, {type, 5, 7, 1, log});
       AddSoftmaxCase(cases, {type, 3, 1000, 1, log});
       AddSoftmaxCase(cases, {type, 2, 5000, 1, log});
+      AddSoftmaxCase(cases, {type, 2, 10000, 1, log});
       AddSoftmaxCase(cases, {type, 3, 17, 19, log});
     }
     AddSoftmaxCase(cases, {type, 12 * 128 * 32, 128, 1, false});
+    for (const int64_t n : {7, 6625, 10000}) {
+      AddSoftmaxCase(cases, {type, 40, n, 1, false, DataType::kFp32});
+    }
   }
 }
 

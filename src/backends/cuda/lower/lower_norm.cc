@@ -94,8 +94,10 @@ absl::Status InstanceNormalization(Lowering& l, const Node& node) {
 absl::Status AnySoftmax(Lowering& l, const Node& node, bool log) {
   const ValueId y = node.outputs[0];
   const AxisSplit split = SplitAt(l.ShapeOf(y), node.Int("axis", -1));
-  SoftmaxSpec spec{l.Storage(y), split.outer, split.n, split.inner, log};
-  if (!IsDeviceFloat(spec.type)) return absl::UnimplementedError("the type");
+  const DataType from = l.Storage(node.inputs[0]), to = l.Storage(y);
+  if (!IsDeviceFloat(to)) return absl::UnimplementedError("the type");
+  const SoftmaxSpec spec{
+      IsDeviceFloat(from) ? from : to, split.outer, split.n, split.inner, log, to};
   NEREID_ASSIGN_OR_RETURN(const Operand x, l.In(node.inputs[0], spec.type));
   l.Emit(node, spec, {x}, {l.OutDense(node)});
   return absl::OkStatus();

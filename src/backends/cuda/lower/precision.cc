@@ -72,6 +72,7 @@ constexpr std::string_view kFollows[] = {"ReduceMean", "ReduceSum", "ReduceMax",
 // Whether the result may be of another floating type than the operands at no cost.
 bool WidensForFree(const Node& node) {
   if (IsPointwise(node)) return true;
+  if (node.domain.empty()) return node.op == "Softmax" || node.op == "LogSoftmax";
   return node.domain == kNereidDomain && node.op == kGemm && !node.HasInput(3) &&
          node.String("activation", "").empty();
 }
