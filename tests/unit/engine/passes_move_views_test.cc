@@ -119,6 +119,16 @@ TEST(MoveViewsTest, AResidualComesBeforeTheTransposeOfAProduct) {
   EXPECT_EQ(After(m, MoveViews), "MatMul Add Transpose Add Transpose Relu");
 }
 
+TEST(MoveViewsTest, AResidualStaysWhereRowsAreTornApartOrNoProductTakesIt) {
+  GraphMaker m;
+  const ValueId r = m.Input({2, 8, 3});
+  const ValueId y = m.Op("MatMul", {m.Input({2, 3, 4}), m.Weight({4, 8})});
+  m.Output(m.Op("Relu", {m.Op("Add", {Transposed(m, y, {0, 2, 1}), r})}));
+  const ValueId gate = m.Op("Tanh", {m.Op("MatMul", {m.Input({3, 2, 4}), m.Weight({4, 8})})});
+  m.Output(m.Op("Relu", {m.Op("Add", {Transposed(m, gate, {1, 0, 2}), m.Input({2, 3, 8})})}));
+  EXPECT_EQ(After(m, MoveViews), "MatMul Transpose Add Relu MatMul Tanh Transpose Add Relu");
+}
+
 TEST(MoveViewsTest, ACastOfAnInputMeetsWhatReadsItsView) {
   GraphMaker m;
   const ValueId flags = m.Op("Cast", {m.Input({2, 3})}, {{"to", int64_t{1}}});

@@ -305,6 +305,17 @@ bool MoveAboveUnary(GraphEditor& editor, NodeId id) {
   return true;
 }
 
+// Whether a value is a product, or one with its bias, that only its reader has.
+bool TakesResidual(const GraphEditor& editor, ValueId id) {
+  const Node* node = editor.Producer(id);
+  if (node == nullptr || !editor.HasOneUse(id)) return false;
+  if (IsProduct(editor, *node)) return true;
+  if (!node->domain.empty() || node->op != "Add") return false;
+  const auto main = MainOperand(editor, *node);
+  const Node* product = main.has_value() ? editor.Producer(node->inputs[*main]) : nullptr;
+  return product != nullptr && IsProduct(editor, *product) && editor.HasOneUse(node->inputs[*main]);
+}
+
 // transpose(x · w) + r → transpose(x · w + inverse transpose(r))
 void MoveBelowSum(GraphEditor& editor, NodeId id) {
   const Node add = editor.node(id);
@@ -320,9 +331,10 @@ void MoveBelowSum(GraphEditor& editor, NodeId id) {
     if (a == nullptr || b == nullptr || *a != *out || *b != *out) continue;
     const ValueId x = transpose->inputs[0];
     // Two products would pass the transposition to each other for ever.
-    if (ProductOf(editor, x) == nullptr || ProductOf(editor, other) != nullptr) continue;
+    if (!TakesResidual(editor, x) || ProductOf(editor, other) != nullptr) continue;
     const std::vector<int64_t> order = OrderOf(*transpose, out->size());
-    if (order.empty()) continue;
+    // Rows that are torn apart would have to be copied, here or there.
+    if (order.empty() || order.back() + 1 != static_cast<int64_t>(order.size())) continue;
     const std::vector<int64_t> inverse = InverseOf(order);
     const Shape shape = Permuted(*out, inverse);
     const DataType type = editor.value(x).type;
