@@ -187,6 +187,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
 }
 
 std::string Core::StartupTables() const {
+  const TextTable agents({"Repository Agent", "Path"});  // this build has none
   TextTable backends({"Backend", "Path", "Config"});
   for (const auto& module : loader_->registry().Loaded()) {
     backends.AddRow({module.backend, module.path, SettingsJson(module.settings)});
@@ -195,7 +196,7 @@ std::string Core::StartupTables() const {
   for (const ModelTableRow& row : server_->ModelTable()) {
     models.AddRow({row.name, row.version, row.status});
   }
-  return StrCat("\n", backends.Text(), "\n", models.Text(), "\n",
+  return StrCat("\n", agents.Text(), "\n", backends.Text(), "\n", models.Text(), "\n",
                 OptionsInForce(options_, server_->options()).Text(), "\n");
 }
 

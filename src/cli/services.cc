@@ -1,6 +1,7 @@
 #include "cli/services.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/log.h"
 #include "common/status_macros.h"
@@ -11,6 +12,21 @@ namespace nereid {
 namespace {
 
 std::string AddressOf(const std::string& address, int port) { return StrCat(address, ":", port); }
+
+std::string KeepaliveTable(const GrpcServiceOptions& options) {
+  const std::pair<const char*, int> rows[] = {
+      {"keepalive_time_ms", options.keepalive_time_ms},
+      {"keepalive_timeout_ms", options.keepalive_timeout_ms},
+      {"keepalive_permit_without_calls", options.keepalive_permit_without_calls ? 1 : 0},
+      {"http2_max_pings_without_data", options.max_pings_without_data},
+      {"http2_min_recv_ping_interval_without_data_ms",
+       options.min_recv_ping_interval_without_data_ms},
+      {"http2_max_ping_strikes", options.max_ping_strikes},
+  };
+  TextTable table({"GRPC KeepAlive Option", "Value"});
+  for (const auto& [name, value] : rows) table.AddRow({name, StrCat(value)});
+  return StrCat("\n", table.Text(), "\n");
+}
 
 }  // namespace
 
@@ -31,6 +47,8 @@ absl::Status Services::StartGrpc() {
     return frontend.status();
   }
   grpc_ = *std::move(frontend);
+  NVLOG(1) << "";
+  LogRaw(LogLevel::kVerbose, KeepaliveTable(options_.grpc));
   NLOG(Info) << "Started GRPCInferenceService at "
              << AddressOf(options_.grpc.endpoint.address, grpc_->port());
   return absl::OkStatus();
@@ -74,7 +92,8 @@ absl::Status Services::Stop(std::chrono::seconds timeout) {
   if (http_ != nullptr && !http_->Drain(left())) {
     NLOG(Warning) << "HTTP connections were still busy when the exit timeout passed";
   }
-  if (grpc_ != nullptr && !grpc_->Drain(deadline)) {
+  const bool has_calls = grpc_ != nullptr && grpc_->InFlight() > 0;
+  if (grpc_ != nullptr && !grpc_->Drain(deadline) && has_calls) {
     NLOG(Warning) << "gRPC calls were still in flight when the exit timeout passed";
   }
   NEREID_RETURN_IF_ERROR(core_->server().Stop(
