@@ -2,6 +2,8 @@
 with ONNX, which get random weights here."""
 import math
 import pathlib
+import re
+import subprocess
 
 import numpy
 import onnx
@@ -12,6 +14,7 @@ from onnx import numpy_helper
 
 from conftest import REPOSITORY
 from test_onnx_nodes import driver, run_tests, write_test  # noqa: F401: driver is a fixture
+from transformer_model import IMAGE, LAYERS, vision_transformer
 
 
 def image(batch, height, width):
@@ -75,3 +78,24 @@ def test_agrees_on_a_network_with_random_weights(driver, tmp_path, name):  # noq
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     feed = {model.graph.input[0].name: numpy.random.default_rng(1).random(shape, numpy.float32)}
     expect_agreement(driver, tmp_path, name, model, [feed])
+
+
+def test_agrees_on_a_vision_transformer(driver, tmp_path):  # noqa: F811
+    feeds = [{"input": numpy.random.default_rng(batch).random((batch, 3, IMAGE, IMAGE), numpy.float32)}
+             for batch in (1, 3)]
+    expect_agreement(driver, tmp_path, "transformer", vision_transformer(), feeds)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_vision_transformer_moves_its_elements_once(driver, tmp_path, batch):  # noqa: F811
+    """Seven pieces of work a layer: two norms, four products, attention; and the rewritten graph computes the same."""
+    onnx.save(vision_transformer(), tmp_path / "model.onnx")
+    nereid = driver.parents[1] / "bin" / "nereid"
+    listing = subprocess.run([nereid, "compile", tmp_path / "model.onnx", "--layers", "--verify", "--shapes",
+                              f"input:{batch}x3x{IMAGE}x{IMAGE}"], capture_output=True, text=True, check=False).stdout
+    counts = {kind: int(count) for count, kind in re.findall(r"^(?:.* us in)? *(\d+) of (.*)$", listing, re.MULTILINE)}
+    assert counts == {"attention": LAYERS, "concat": 1, "gemm": 4 * LAYERS + 2, "pointwise": 1,
+                      "row norm": 2 * LAYERS + 1, "transpose": 1}, listing
+    assert listing.count("+residual") == 2 * LAYERS
+    difference = re.search(r"^optimised: .* relative difference (\S+),", listing, re.MULTILINE)
+    assert float(difference[1]) < 1e-5
