@@ -16,6 +16,7 @@
 #include "backends/cuda/passes/merge_products.h"
 #include "backends/cuda/passes/simplify_reshapes.h"
 #include "backends/cuda/passes/simplify_transposes.h"
+#include "backends/cuda/passes/sink_expands.h"
 #include "gtest/gtest.h"
 #include "unit/engine/onnx_fixture.h"
 #include "unit/engine/passes_fixture.h"
@@ -90,6 +91,25 @@ TEST(FoldIntoNextConvTest, LeavesWhatMeetsPaddingOrOtherReaders) {
   m.Output(m.Op("Conv", {z, m.Weight({6, 4, 1, 1})}));
   m.Output(m.Op("Relu", {z}));
   EXPECT_EQ(After(m, FoldIntoNextConv), "Add Conv Mul Conv Relu");
+}
+
+TEST(SinkExpandsTest, AMaskOfKeysStaysARow) {
+  GraphMaker m;
+  const ValueId keys = m.Op("Greater", {m.Input({2, 1, 1, 5}), m.Number(0)});
+  const ValueId all =
+      m.Constant(HostTensor::Of<uint8_t>(DataType::kBool, {1, 1, 4, 1}, {1, 1, 1, 1}));
+  const ValueId mask = m.Op("Where", {m.Op("And", {keys, all}), m.Number(0), m.Number(-9)});
+  m.Output(m.Op("Add", {m.Input({2, 3, 4, 5}), mask}));
+  EXPECT_EQ(After(m, SinkExpands), "Greater Where Expand Add");
+}
+
+TEST(SinkExpandsTest, LeavesConstantsThatDecide) {
+  GraphMaker m;
+  const ValueId keys = m.Op("Greater", {m.Input({1, 1, 1, 2}), m.Number(0)});
+  const ValueId some = m.Constant(HostTensor::Of<uint8_t>(DataType::kBool, {1, 1, 2, 1}, {1, 0}));
+  m.Output(m.Op("And", {keys, some}));
+  m.Output(m.Op("Or", {keys, some}));
+  EXPECT_EQ(After(m, SinkExpands), "Greater And Or");
 }
 
 TEST(FusePadTest, ZerosBecomePaddingOfTheConvolution) {

@@ -14,6 +14,7 @@
 #include "backends/cuda/passes/select_branches.h"
 #include "backends/cuda/passes/shape_inference.h"
 #include "backends/cuda/passes/simplify_views.h"
+#include "backends/cuda/passes/sink_expands.h"
 
 namespace nereid::engine {
 namespace {
@@ -42,7 +43,9 @@ constexpr Pass kShapePasses[] = {
     {"into convolutions", FoldIntoConv},
     {"gelu", FuseGelu},
     {"swish", FuseSwish},
+    {"into the next convolution", FoldIntoNextConv},
     {"norm", FuseNorm},
+    {"expands", SinkExpands},
     {"views", SimplifyViews},
     {"attention", FuseAttention},
     {"convolution epilogues", FuseConvEpilogue},
