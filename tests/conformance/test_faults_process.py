@@ -278,6 +278,36 @@ model_warmup { name: "w" batch_size: 1 inputs { key: "INPUT0" value { data_type:
     assert server.process.returncode == 128 + signal.SIGTERM, server.log
 
 
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("port, begun", [
+    ("http", b"POST /v2/models/identity/infer HTTP/1.1\r\nHo"),
+    ("http", request_bytes("/v2/models/identity/infer", json_infer_body(), length=1000)),
+    ("grpc", HTTP2_GREETING[:10]), ("grpc", HTTP2_GREETING)], ids=["head", "body", "greeting", "greeted"])
+def test_a_client_that_has_stopped_does_not_hold_up_the_server(repository, port, begun):
+    server = conftest.Server([f"--model-repository={repository}", "--exit-timeout-secs=30"])
+    server.wait_started()
+    with RawConnection(getattr(server, port)) as stalled:
+        stalled.send(begun)
+        time.sleep(0.1)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait_exit() == 0
+        assert time.monotonic() - began < 15
+
+
+def test_pipelined_requests_that_have_arrived_are_all_answered(repository):
+    server = conftest.Server([f"--model-repository={repository}"])
+    server.wait_started()
+    with RawConnection(server.http) as connection:
+        connection.send(3 * request_bytes("/v2/models/slow/infer", json_infer_body()))
+        wait_until(lambda: toolbox.pending(server, "slow") == 2, what="one executing and two waiting")
+        server.process.send_signal(signal.SIGTERM)
+        assert [connection.reply().status for _ in range(3)] == [200, 200, 200]
+    assert server.wait_exit() == 0
+
+
 def test_a_stopping_server_refuses_what_is_new(repository):
     server = conftest.Server([f"--model-repository={repository}"])
     server.wait_started()
