@@ -106,6 +106,23 @@ TEST_F(CudaPlanTest, AFolderThatCannotBeMadeDoesNotFailALoad) {
   EXPECT_TRUE(Cycle().ok());
 }
 
+TEST_F(CudaPlanTest, ACheckOfThePrecisionRunsTheModelInFp32BesidesAndLeavesNothing) {
+  const auto launches = [&](const std::string& parameters) {
+    const auto calls = [&] {
+      return fake_.Calls("cuLaunchKernel") + fake_.Calls("cuLaunchKernelEx");
+    };
+    const int64_t before = calls();
+    EXPECT_TRUE(Cycle(parameters).ok());
+    ExpectNothingLeft();
+    return calls() - before;
+  };
+  const std::string fp16 = Parameter("precision", "fp16"),
+                    check = Parameter("check_precision", "1");
+  const int64_t unchecked = launches(fp16);
+  EXPECT_GT(launches(fp16 + check), unchecked);
+  EXPECT_EQ(launches(check), launches("")) << "fp32 was compared with itself";
+}
+
 TEST_F(CudaPlanTest, ValuesThatMakeNoSenseAreRefused) {
   const struct {
     const char* name;
