@@ -63,6 +63,7 @@ absl::Status InstanceWorker::WaitUntilReady() {
 }
 
 void InstanceWorker::StartServing() {
+  if (!options_.passive) ++*options_.serving;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     serving_ = true;
@@ -96,7 +97,7 @@ void InstanceWorker::Run() {
 void InstanceWorker::Serve() {
   while (true) {
     const bool healthy = EnsureHealthy();
-    if (!healthy && options_.others_serve && options_.others_serve()) {
+    if (!healthy && OthersServe()) {
       if (options_.scheduler->Drained()) return;
       Pause(next_try_);
       continue;
@@ -124,8 +125,8 @@ void InstanceWorker::Execute(Batch batch) {
   const absl::Status status = GuardedExecute(*instance_, batch);
   // Whoever sees the answer sees the model's health as it is now.
   if (!status.ok() && !GuardedHealthy(*instance_)) {
-    healthy_ = false;
-    failure_ = status;
+    SetHealthy(false);
+    failure_ = Message(status);
   }
   batch.MarkExecEnd();  // tells the observer unless the backend did
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -134,13 +135,17 @@ void InstanceWorker::Execute(Batch batch) {
   }
 }
 
+void InstanceWorker::SetHealthy(bool healthy) {
+  if (std::exchange(healthy_, healthy) != healthy) *options_.serving += healthy ? 1 : -1;
+}
+
 // Replaces the instance if it is unhealthy and a try is due. False: there is none to work with.
 bool InstanceWorker::EnsureHealthy() {
   if (instance_ != nullptr) {
     if (GuardedHealthy(*instance_)) return true;
-    healthy_ = false;
+    SetHealthy(false);
     NLOG(Error) << "instance '" << options_.context.name << "' is unhealthy and is being replaced"
-                << (failure_.ok() ? "" : StrCat(": ", Message(failure_)));
+                << (failure_.empty() ? "" : ": ") << failure_;
     instance_.reset();
     next_try_ = Clock::now();
     pause_ = kFirstPause;
@@ -150,12 +155,12 @@ bool InstanceWorker::EnsureHealthy() {
   const absl::Status made = MakeInstance();
   if (made.ok()) {
     NLOG(Info) << "instance '" << options_.context.name << "' has been replaced";
-    failure_ = absl::OkStatus();
-    healthy_ = true;
+    failure_.clear();
+    SetHealthy(true);
     return true;
   }
   NLOG(Error) << "failed to replace instance '" << options_.context.name << "': " << Message(made);
-  failure_ = made;
+  failure_ = Message(made);
   instance_.reset();
   next_try_ = Clock::now() + pause_;
   pause_ = std::min<Clock::duration>(2 * pause_, kLongestPause);
@@ -165,8 +170,7 @@ bool InstanceWorker::EnsureHealthy() {
 // For a batch in hand it is worth a try before its time, most of all when another instance has come
 // back while this one waited for work.
 bool InstanceWorker::TryEarly() {
-  const bool others_serve = options_.others_serve && options_.others_serve();
-  if (!others_serve && Clock::now() < last_try_ + kFirstPause) return false;
+  if (!OthersServe() && Clock::now() < last_try_ + kFirstPause) return false;
   next_try_ = {};
   return EnsureHealthy();
 }
@@ -176,9 +180,9 @@ void InstanceWorker::Refuse(Batch batch) {
   RefuseStale(batch, now);
   for (size_t i = 0; i < batch.size(); ++i) {
     batch.request(i).timeline.exec_start = now;  // the backend has failed it
-    batch.request(i).Fail(absl::UnavailableError(
-        StrCat("instance '", options_.context.name,
-               "' has failed and could not be replaced yet: ", Message(failure_))));
+    batch.request(i).Fail(
+        absl::UnavailableError(StrCat("instance '", options_.context.name,
+                                      "' has failed and could not be replaced yet: ", failure_)));
   }
 }
 

@@ -33,8 +33,8 @@ class InstanceWorker {
     bool passive = false;  // makes the instance but gives it no work
     // Runs after the instance was made and before it serves; also on a replacement.
     std::function<absl::Status(Instance&)> warm_up;
-    // Whether another instance of the model takes requests now. May be empty: no.
-    std::function<bool()> others_serve;
+    // How many workers of the model are given work and can do it; outlives the worker.
+    std::atomic<int>* serving = nullptr;
   };
 
   explicit InstanceWorker(Options options);
@@ -46,10 +46,6 @@ class InstanceWorker {
   // Blocks until the instance is made and warm, or has failed.
   absl::Status WaitUntilReady();
 
-  // False while the instance cannot serve and could not be replaced either.
-  bool healthy() const { return healthy_; }
-  // Healthy, and given work.
-  bool serves() const { return healthy_ && !options_.passive; }
   // Lets the thread serve; called once every instance of the model is ready.
   void StartServing();
 
@@ -59,16 +55,18 @@ class InstanceWorker {
   void Serve();
   void Execute(Batch batch);
   bool EnsureHealthy();
+  bool OthersServe() const { return *options_.serving > 0; }  // while this one is not healthy
+  void SetHealthy(bool healthy);
   bool TryEarly();
   void Refuse(Batch batch);
   void Pause(TimePoint until);
 
   const Options options_;
-  std::atomic<bool> healthy_{true};
   // Of the worker's thread only:
+  bool healthy_ = true;
   std::unique_ptr<Instance> instance_;
-  absl::Status failure_;  // of the last execution, or of the last try to replace the instance
-  TimePoint last_try_;    // to replace the instance
+  std::string failure_;  // why there is no healthy instance; empty: not known
+  TimePoint last_try_;   // to replace the instance
   TimePoint next_try_;
   Clock::duration pause_{};  // before the try after that
 

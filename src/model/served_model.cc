@@ -1,6 +1,5 @@
 #include "model/served_model.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/clock.h"
@@ -66,12 +65,13 @@ absl::Status ServedModel::Start(std::vector<PlannedInstance> instances,
     options.context = std::move(planned.context);
     options.slot = static_cast<int>(workers_.size());
     options.passive = planned.passive;
+    has_active_workers_ |= !planned.passive;
     if (!planned.passive) {
       options.warm_up = [shared_warmup](Instance& instance) {
         return shared_warmup->Run(instance);
       };
     }
-    options.others_serve = [this] { return AnyServes(); };
+    options.serving = &serving_;
     workers_.push_back(std::make_unique<InstanceWorker>(std::move(options)));
   }
   absl::Status status;
@@ -91,13 +91,7 @@ void ServedModel::Submit(std::unique_ptr<InferRequest> request) noexcept {
   scheduler_->Enqueue(std::move(request));
 }
 
-bool ServedModel::AnyServes() const {
-  return std::ranges::any_of(workers_, [](const auto& worker) { return worker->serves(); });
-}
-
-bool ServedModel::Healthy() const {
-  return AnyServes() || std::ranges::all_of(workers_, [](const auto& w) { return w->healthy(); });
-}
+bool ServedModel::Healthy() const { return serving_ > 0 || !has_active_workers_; }
 
 void ServedModel::Close() { scheduler_->Close(); }
 

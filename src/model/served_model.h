@@ -56,7 +56,6 @@ class ServedModel : public Servable, private CompletionObserver {
 
  private:
   explicit ServedModel(Options options);
-  bool AnyServes() const;
   absl::Status Start(std::vector<PlannedInstance> instances, const std::string& model_path);
 
   void OnResponse(const InferRequest& request, const InferResponse& response,
@@ -70,6 +69,8 @@ class ServedModel : public Servable, private CompletionObserver {
   std::string name_space_;
   ModelStatistics statistics_;
   std::atomic<int64_t> in_flight_{0};
+  std::atomic<int> serving_{0};  // workers that are given work and can do it
+  bool has_active_workers_ = false;
   std::unique_ptr<Scheduler> scheduler_;
   std::vector<std::unique_ptr<InstanceWorker>> workers_;  // last: they use all of the above
 };
