@@ -19,7 +19,12 @@ absl::Status TooSmall(std::string_view output, size_t room, size_t byte_size) {
 
 absl::Status BringToHost(OutputTensor& output) {
   if (output.data.place().HostAccessible()) return absl::OkStatus();
-  NEREID_ASSIGN_OR_RETURN(output.data, ToHost(std::move(output.data)));
+  absl::StatusOr<Payload> data = ToHost(std::move(output.data));
+  if (!data.ok()) {
+    return absl::Status(data.status().code(),
+                        StrCat("output '", output.spec->name, "': ", Message(data.status())));
+  }
+  output.data = *std::move(data);
   return absl::OkStatus();
 }
 
