@@ -314,5 +314,20 @@ TEST_F(PlanCacheTest, WhatACrashedWriterLeftGoes) {
   EXPECT_EQ(Files(), (std::vector<std::string>{"m.plan", "m.plan.2.1.tmp"}));
 }
 
+TEST_F(PlanCacheTest, OtherPeoplesFilesStay) {
+  fs::create_directories(folder_);
+  const std::vector<std::string> others = {"model.onnx", "model.onnx.plan", "notes", "old.tmp"};
+  for (const std::string& name : others) {
+    Write(folder_ + "/" + name, std::string(1000, 'x'));
+    fs::last_write_time(folder_ + "/" + name,
+                        fs::file_time_type::clock::now() - std::chrono::hours(2));
+  }
+  const auto cache = Open("m", "", 1);
+  cache->Remember(kKernels, "k", "v");
+  cache->Save();
+  EXPECT_EQ(Files(), (std::vector<std::string>{"m.plan", "model.onnx", "model.onnx.plan", "notes",
+                                               "old.tmp"}));
+}
+
 }  // namespace
 }  // namespace nereid::engine

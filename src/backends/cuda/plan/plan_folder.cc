@@ -78,9 +78,12 @@ std::vector<PlanOnDisk> PlansIn(const std::string& folder) {
     std::error_code gone;
     PlanOnDisk plan{at->path().string(), at->file_size(gone), at->last_write_time(gone)};
     if (gone) continue;
-    const std::string extension = at->path().extension().string();
-    if (extension == kPlanSuffix) plans.push_back(std::move(plan));
-    if (extension != kTemporarySuffix) continue;
+    const std::string name = at->path().filename().string();
+    const size_t dot = name.find('.');  // a shipped plan is called model.onnx.plan
+    if (dot == std::string::npos) continue;
+    const std::string_view rest = std::string_view(name).substr(dot);
+    if (rest == kPlanSuffix) plans.push_back(std::move(plan));
+    if (!rest.starts_with(StrCat(kPlanSuffix, ".")) || !rest.ends_with(kTemporarySuffix)) continue;
     if (fs::file_time_type::clock::now() - plan.used > kAbandoned) unlink(plan.path.c_str());
   }
   return plans;

@@ -37,7 +37,8 @@ absl::Status ReplacePlan(const std::string& path, std::string_view bytes);
 void TouchPlan(const std::string& path);
 
 // Removes the plans of `folder` that have gone unused longest until all together have at most
-// `limit` bytes; `keep` (a path) stays. Also what crashed writers left.
+// `limit` bytes; `keep` (a path) stays. Also what crashed writers left. Files whose names have
+// another dot before ".plan" are nobody's cache and stay.
 void EvictPlans(const std::string& folder, uint64_t limit, const std::string& keep);
 
 }  // namespace nereid::engine
