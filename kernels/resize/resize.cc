@@ -1,5 +1,7 @@
 #include "kernels/resize/resize.h"
 
+#include <cmath>
+
 #include "common/status_macros.h"
 #include "common/strings.h"
 #include "kernels/jit/kernel_op.h"
@@ -8,9 +10,10 @@ namespace nereid::engine {
 namespace {
 
 constexpr char kText[] = R"cuda(
-struct Parameters { u32 count; Divisor channels, out_w, out_h; s32 in_h, in_w; float scale_h, scale_w, cubic; };
-// Where in the input output i lies; `scale` is output over input extent.
-DEVICE float Source(float i, float scale, s32 in, s32 out) {
+struct Parameters { u32 count; Divisor channels, out_w, out_h; s32 in_h, in_w; float scale_h, scale_w, exact_h, exact_w, cubic; };
+// Where in the input output i lies; `scale` is output over input extent, `exact` the output extent before it was
+// rounded down.
+DEVICE float Source(float i, float scale, float exact, s32 in, s32 out) {
   switch (COORDINATES) {
     case 0: return (i + 0.5f) / scale - 0.5f;
     case 1: {
@@ -18,7 +21,7 @@ DEVICE float Source(float i, float scale, s32 in, s32 out) {
       return in * 0.5f * (1.0f - adjustment) + (i + 0.5f) / scale - 0.5f;
     }
     case 2: return out > 1 ? (i + 0.5f) / scale - 0.5f : 0.0f;
-    case 3: return out > 1 ? i * (in - 1) / (float)(out - 1) : 0.0f;
+    case 3: return exact != 1.0f ? i * (in - 1) / (exact - 1.0f) : 0.0f;
     default: return i / scale;
   }
 }
@@ -62,7 +65,8 @@ extern "C" __global__ void __launch_bounds__(256) resize(const T* x, T* y, const
   image = p.out_h.Split(rest, &row);
   const u64 step = CHANNELS_LAST ? p.channels.divisor : 1;
   x += (u64)image * p.in_h * p.in_w * step + channel;
-  const float sh = Source(row, p.scale_h, p.in_h, p.out_h.divisor), sw = Source(column, p.scale_w, p.in_w, p.out_w.divisor);
+  const float sh = Source(row, p.scale_h, p.exact_h, p.in_h, p.out_h.divisor),
+              sw = Source(column, p.scale_w, p.exact_w, p.in_w, p.out_w.divisor);
 #if TAPS == 1
   y[index] = x[((u64)Nearest(sh, p.in_h) * p.in_w + Nearest(sw, p.in_w)) * step];
 #else
@@ -91,8 +95,15 @@ struct Parameters {
   uint32_t count;
   Divisor channels, out_w, out_h;
   int32_t in_h, in_w;
-  float scale_h, scale_w, cubic;
+  float scale_h, scale_w, exact_h, exact_w, cubic;
 };
+
+// A scale that gives a whole number but for rounding gives that number.
+float ExactOutput(float scale, int64_t out, int64_t in) {
+  constexpr double kRounding = 1e-4;
+  const double exact = scale > 0 ? double(scale) * double(in) : double(out);
+  return static_cast<float>(std::fabs(exact - double(out)) < kRounding ? double(out) : exact);
+}
 
 }  // namespace
 
@@ -120,6 +131,8 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeResize(Toolbox& toolbox, const Res
                         static_cast<int32_t>(spec.in_w),
                         scale(spec.scale_h, spec.out_h, spec.in_h),
                         scale(spec.scale_w, spec.out_w, spec.in_w),
+                        ExactOutput(spec.scale_h, spec.out_h, spec.in_h),
+                        ExactOutput(spec.scale_w, spec.out_w, spec.in_w),
                         spec.cubic_coefficient};
   KernelLaunch launch;
   NEREID_ASSIGN_OR_RETURN(launch.function, toolbox.jit().Get(source, "resize"));

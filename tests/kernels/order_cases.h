@@ -14,12 +14,13 @@
 namespace nereid::engine {
 
 inline double ResizeSource(const ResizeSpec& spec, int64_t i, int64_t in, int64_t out) {
-  const double scale = double(out) / double(in), at = double(i);
+  const double given = double(in == spec.in_h ? spec.scale_h : spec.scale_w);
+  const double scale = given > 0 ? given : double(out) / double(in), at = double(i);
   switch (spec.coordinates) {
     case ResizeCoordinates::kPytorchHalfPixel:
       return out > 1 ? (at + 0.5) / scale - 0.5 : 0;
     case ResizeCoordinates::kAlignCorners:
-      return out > 1 ? at * double(in - 1) / double(out - 1) : 0;
+      return scale * double(in) != 1 ? at * double(in - 1) / (scale * double(in) - 1) : 0;
     case ResizeCoordinates::kAsymmetric:
       return at / scale;
     default:
@@ -113,6 +114,11 @@ inline void AddResizeCases(KernelCases* cases) {
           AddResizeCase(cases, {type, last, 2, 5, 8, 6, 13, 4, 0, 0, mode,
                                 static_cast<ResizeCoordinates>(coordinates)});
         }
+      }
+      // Extents that scales do not divide.
+      for (const ResizeMode mode : {ResizeMode::kLinear, ResizeMode::kCubic}) {
+        AddResizeCase(cases, {type, last, 1, 2, 4, 9, 3, 6, 0.8f, 0.7f, mode,
+                              ResizeCoordinates::kAlignCorners});
       }
       ResizeSpec outside = {type, last, 1, 3, 8, 6, 12, 9, 0, 0, ResizeMode::kCubic};
       outside.exclude_outside = true;

@@ -44,8 +44,10 @@ DEVICE s64 Remainder(s64 a, s64 b) { return b == 0 || b == -1 ? 0 : a % b; }
 DEVICE s64 ModuloFloor(s64 a, s64 b) { const s64 r = Remainder(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
 DEVICE float ModuloFloor(float a, float b) { const float r = fmodf(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
 DEVICE double ModuloFloor(double a, double b) { const double r = fmod(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
-DEVICE s64 ShiftLeft(s64 a, s64 b) { return b < 64 ? (s64)((u64)a << b) : 0; }
-DEVICE s64 ShiftRight(s64 a, s64 b) { return b < 64 ? (s64)((u64)a >> b) : 0; }
+// Amounts outside of the type leave nothing but copies of the sign.
+DEVICE s64 ShiftLeft(s64 a, s64 b) { return (u64)b < 64 ? (s64)((u64)a << b) : 0; }
+DEVICE s64 ShiftRight(s64 a, s64 b) { return a >> ((u64)b < 64 ? b : 63); }
+DEVICE s64 ShiftRightUnsigned(s64 a, s64 b) { return (u64)b < 64 ? (s64)((u64)a >> b) : 0; }
 DEVICE s64 ToInteger(float x) { return (s64)x; }
 DEVICE s64 ToInteger(double x) { return (s64)x; }
 )cuda";

@@ -20,6 +20,7 @@ constexpr PointwiseFunction kFunctions[] = {
     {"Atanh", 1, 0, false, "atanh($0)", "", ""},
     {"BitShiftLeft", 2, 0, false, "", "ShiftLeft($0, $1)", ""},
     {"BitShiftRight", 2, 0, false, "", "ShiftRight($0, $1)", ""},
+    {"BitShiftRightUnsigned", 2, 0, false, "", "ShiftRightUnsigned($0, $1)", ""},
     {"BitwiseAnd", 2, 0, false, "", "$0 & $1", ""},
     {"BitwiseNot", 1, 0, false, "", "~$0", ""},
     {"BitwiseOr", 2, 0, false, "", "$0 | $1", ""},

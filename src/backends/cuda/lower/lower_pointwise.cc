@@ -110,6 +110,10 @@ class Kernel {
   void AddNode(const Node& node) {
     PointwiseStep step = PointwiseStepOf(node);
     step.type = l_.TypeOf(node.outputs[0]);
+    // Narrower unsigned numbers have no sign once they are widened.
+    if (step.function == "BitShiftRight" && step.type == DataType::kUint64) {
+      step.function = "BitShiftRightUnsigned";
+    }
     for (const ValueId read : node.inputs) {
       if (read == kNoValue) continue;
       int value = values_.at(read);

@@ -155,6 +155,9 @@ absl::Status DepthToSpace(Lowering& l, const Node& node) {
 absl::Status SpaceToDepth(Lowering& l, const Node& node) {
   const Shape& x = l.ShapeOf(node.inputs[0]);
   const int64_t b = node.Int("blocksize", 1);
+  if (node.String("mode", "DCR") == "CRD") {
+    return Rearrange(l, node, {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 1, 3, 5, 2, 4});
+  }
   return Rearrange(l, node, {x[0], x[1], x[2] / b, b, x[3] / b, b}, {0, 3, 5, 1, 2, 4});
 }
 

@@ -44,9 +44,10 @@ std::string FunctionName(const Node& node) {
 }
 
 // Names the generator uses for something that is not an operator of a graph. An Identity is a view.
-constexpr std::string_view kNotOperators[] = {"BitShiftLeft", "BitShiftRight", "ClipConstant",
-                                              "Constant",     "FastGelu",      "Fmod",
-                                              "Identity",     "QuickGelu"};
+constexpr std::string_view kNotOperators[] = {
+    "BitShiftLeft", "BitShiftRight", "BitShiftRightUnsigned",
+    "ClipConstant", "Constant",      "FastGelu",
+    "Fmod",         "Identity",      "QuickGelu"};
 
 }  // namespace
 

@@ -28,6 +28,18 @@ bool SwiGlu(Expansion& e) {
   return true;
 }
 
+// Of bools: no kernel compares them.
+bool BoolExtreme(Expansion& e) {
+  if (e.TypeOf(e.In(0)) != DataType::kBool || !e.IsKnown(e.In(0))) return false;
+  if (std::ranges::find(e.ShapeOf(e.In(0)), 0) != e.ShapeOf(e.In(0)).end()) return false;
+  std::vector<ValueId> inputs(e.node.inputs.begin(), e.node.inputs.end());
+  inputs[0] = e.Cast(inputs[0], DataType::kInt32);
+  while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
+  const ValueId found = e.Op(e.node.op, std::move(inputs), e.node.attributes);
+  e.Make(0, "Cast", {found}, {{"to", ToOnnxType(DataType::kBool)}});
+  return e.ok();
+}
+
 // The first of the greatest elements is 1, the others 0.
 bool Hardmax(Expansion& e) {
   const DataType type = e.TypeOf(e.In(0));
@@ -60,8 +72,10 @@ bool OneHot(Expansion& e) {
 }
 
 constexpr DecompositionRow kRows[] = {
-    {"CastLike", CastLike}, {"Clip", Clip},     {"Hardmax", Hardmax},
-    {"OneHot", OneHot},     {"SwiGLU", SwiGlu},
+    {"CastLike", CastLike},     {"Clip", Clip},
+    {"Hardmax", Hardmax},       {"OneHot", OneHot},
+    {"ReduceMax", BoolExtreme}, {"ReduceMin", BoolExtreme},
+    {"SwiGLU", SwiGlu},
 };
 
 absl::Span<const DecompositionRow> OtherDecompositions() { return kRows; }
