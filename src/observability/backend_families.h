@@ -33,9 +33,9 @@ inline constexpr BackendFamily kCudaPinnedMemory = {
     "backend `cuda`"};
 inline constexpr BackendFamily kCudaFailures = {
     {"nereid_cuda_device_failures",
-     "Executions after which an instance was given up because its GPU had failed",
+     "Executions after which an instance was made anew because a call of CUDA had failed",
      MetricSpec::Kind::kCounter},
-    "model, version, gpu",
+    "model, version",
     "backend `cuda`"};
 
 inline constexpr BackendFamily kBackendFamilies[] = {kCudaHostSteps, kCudaMemory, kCudaPinnedMemory,
