@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -102,8 +103,15 @@ bool FindMasked(const GraphEditor& editor, ValueId id, Scores& scores) {
   for (size_t i = 0; i < 2; ++i) {
     scores = {};
     if (!FindScores(editor, add->inputs[i], scores)) continue;
-    scores.mask = add->inputs[1 - i];
-    return true;
+    const ValueId mask = add->inputs[1 - i];
+    const Shape* shape = KnownShape(editor, mask);
+    if (shape == nullptr || !shape->empty()) {
+      scores.mask = mask;
+      return true;
+    }
+    // The same number for all scores changes no weight.
+    const std::optional<double> number = ScalarOf(editor, mask);
+    return number.has_value() && std::isfinite(*number);
   }
   return false;
 }
