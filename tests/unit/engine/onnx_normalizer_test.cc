@@ -178,6 +178,15 @@ TEST(NormalizerTest, OldBroadcastBecomesUnsqueeze) {
             "Mul");
 }
 
+TEST(NormalizerTest, SlopesOfOldPReluBelongToChannels) {
+  const std::string slopes = onnx::WithConstant(onnx::FloatTensor("s", {3}, {1, 2, 3}));
+  const Graph graph = Normalized("PRelu", {"a", "s"}, "", 6, slopes);
+  ASSERT_EQ(Operators(graph), "Unsqueeze PRelu");
+  EXPECT_THAT(ConstantInts(graph, graph.nodes[0], 1), ElementsAre(1, 2));
+  EXPECT_EQ(Operators(Normalized("PRelu", {"a", "s"}, "", 7, slopes)), "PRelu");
+  EXPECT_EQ(Operators(Normalized("PRelu", {"a", "c"}, "", 6)), "PRelu");
+}
+
 TEST(NormalizerTest, CastByNameConcatWithoutAxisAndScatter) {
   EXPECT_EQ(Normalized("Cast", {"a"}, onnx::Attribute("to", "INT64"), 5).nodes[0].Int("to", 0),
             kLong);

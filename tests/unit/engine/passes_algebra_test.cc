@@ -248,6 +248,22 @@ TEST(FuseAttentionTest, ScaleMaskAndTransposedKeys) {
   EXPECT_EQ(graph.nodes[0].inputs[1], graph.inputs[1]);
 }
 
+TEST(FuseAttentionTest, ANumberAddedToAllScoresIsNoMask) {
+  for (const float number : {2.0f, -INFINITY}) {
+    GraphMaker m;
+    const ValueId q = m.Input({2, 3, 5, 4}), kt = m.Input({2, 3, 4, 6}), v = m.Input({2, 3, 6, 7});
+    const ValueId s = m.Op("Add", {m.Op("MatMul", {q, kt}), m.Number(number)});
+    m.Output(m.Op("MatMul", {m.Op("Softmax", {s}), v}));
+    Graph graph = m.graph();
+    ASSERT_TRUE(FuseAttention(graph).ok());
+    const bool fused = graph.nodes[0].op == "FMHA";
+    EXPECT_EQ(fused, std::isfinite(number));
+    if (!fused) continue;
+    EXPECT_EQ(graph.nodes[0].inputs.size(), 3u);
+    ExpectSame(m.graph(), graph);
+  }
+}
+
 TEST(FuseAttentionTest, KeysInAnyOrder) {
   GraphMaker m;
   const ValueId q = m.Input({2, 3, 5, 4});
