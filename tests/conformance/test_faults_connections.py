@@ -25,8 +25,8 @@ def impatient(tmp_path_factory):
     """A server with short time-outs and slow models."""
     repository = tmp_path_factory.mktemp("connections")
     toolbox.write_identity(repository, "identity")
-    toolbox.write_identity(repository, "slow", delay_ms=400)
-    toolbox.write_identity(repository, "slow_batched", delay_ms=400, max_batch_size=1, extra="dynamic_batching {}")
+    toolbox.write_identity(repository, "slow", delay_ms=800)
+    toolbox.write_identity(repository, "slow_batched", delay_ms=800, max_batch_size=1, extra="dynamic_batching {}")
     toolbox.write_identity(repository, "floats", dtype="TYPE_FP32")
     with running(f"--model-repository={repository}", "--http-header-timeout-secs=1", "--http-body-timeout-secs=1",
                  "--http-keepalive-timeout-secs=2", "--http-write-timeout-secs=1",
@@ -258,7 +258,7 @@ def test_an_idle_kept_connection_is_closed(impatient):
 
 
 def test_a_slow_execution_is_not_a_slow_client(impatient):
-    """The time-outs are for clients, not for models: 3 executions of 400 ms in a row, each on its own."""
+    """The time-outs are for clients, not for models: 3 executions of 800 ms in a row, each on its own."""
     with RawConnection(impatient.http) as connection:
         for _ in range(3):
             connection.send(request_bytes(SLOW_INFER, json_infer_body()))
@@ -308,6 +308,7 @@ def test_an_http_client_that_leaves_while_queued_is_forgotten(impatient, model):
     with RawConnection(impatient.http) as first:
         first.send(request_bytes(path, json_infer_body()))
         time.sleep(0.15)  # it arrives and, as nothing else is there, executes
+        http(impatient.http, "/v2/health/live", method="GET")
         wait_until(lambda: toolbox.pending(impatient, model) == 0 and
                    toolbox.statistics(impatient, model)["execution_count"] == executions, what="the first to execute")
         leavers = [RawConnection(impatient.http) for _ in range(5)]
@@ -342,7 +343,8 @@ def test_grpc_calls_cancelled_while_queued_are_forgotten(impatient, model):
             return client.async_infer(model, [toolbox.int32_input([1], protocol="grpc")],
                                       callback=lambda result, error: results.put(error))
         start()
-        time.sleep(0.1)
+        client.is_server_live()  # the server has seen what came before
+        wait_until(lambda: toolbox.pending(impatient, model) == 0, what="the first to execute")
         calls = [start() for _ in range(5)]
         wait_until(lambda: toolbox.pending(impatient, model) == 5, what="five waiting calls")
         for call in calls:
@@ -411,11 +413,12 @@ def test_a_grpc_connection_that_is_cut_cancels_its_calls(impatient):
 
 def test_a_thousand_connections_at_once_are_all_served(impatient):
     before = toolbox.open_files(impatient)
-    connections = [RawConnection(impatient.http, timeout=30) for _ in range(1000)]
+    request = request_bytes(INFER, json_infer_body([5, 6, 7]))
+    connections = []
     try:
-        body = json_infer_body([5, 6, 7])
-        for connection in connections:
-            connection.send(request_bytes(INFER, body))
+        for _ in range(1000):
+            connections.append(RawConnection(impatient.http, timeout=30))
+            connections[-1].send(request)  # at once: silent connections time out
         for connection in connections:
             reply = connection.reply()
             assert reply is not None and reply.status == 200, reply
