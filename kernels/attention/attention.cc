@@ -1,6 +1,7 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,11 @@ constexpr char kTensorText[] = R"cuda(
 #define ROW_V (E + 8)
 #define STAGE (64 * (ROW_K + ROW_V))
 #define kLog2E 1.4426950408889634f
+#if SMALL
+typedef s32 Index;  // of an element within a head: half the instructions
+#else
+typedef s64 Index;
+#endif
 DEVICE u32 SharedAddress(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 DEVICE void Mma(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." MMA_TYPE "." MMA_TYPE ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
@@ -59,7 +65,7 @@ template <int kRows, int kDim, int kRow> DEVICE void LoadTile(u16* tile, const u
     for (int i = threadIdx.x; i < kRows * kDim / 8; i += THREADS) {
       const int row = i / (kDim / 8), column = i % (kDim / 8) * 8;
       const bool inside = first + row < rows && column < dim;
-      const u16* source = inside ? from + (first + row) * row_stride + column : from;
+      const u16* source = inside ? from + (Index)(first + row) * (Index)row_stride + column : from;
       asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(SharedAddress(tile + row * kRow + column)), "l"(source), "r"(inside ? 16 : 0) : "memory");
     }
   } else {
@@ -344,6 +350,12 @@ bool Aligned(const AttentionStrides& strides) {
   return strides.batch % 8 == 0 && strides.head % 8 == 0 && strides.row % 8 == 0;
 }
 
+// Whether the rows of a head are all within 31 bits of its first; tiles reach beyond the last one.
+bool IsSmall(const Parameters& p) {
+  const int64_t rows = std::max(p.queries, p.keys) + 2 * kKeysOfTile;
+  return rows * std::max({p.q.row, p.k.row, p.v.row}) <= std::numeric_limits<int32_t>::max();
+}
+
 // Whether two neighbours of the mask can be read at once, wherever they begin.
 bool InPairs(const std::array<int64_t, 4>& strides) {
   return strides[0] % 2 == 0 && strides[1] % 2 == 0 && strides[2] % 2 == 0 && strides[3] == 1;
@@ -397,6 +409,7 @@ struct Completion {
   Parameters parameters;
   int64_t value_dim;
   bool vector;  // rows can be read 16 bytes at a time
+  bool small;   // an element's place within a head fits 31 bits
 };
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWith(Toolbox& toolbox, const AttentionSpec& spec,
@@ -410,8 +423,8 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWith(Toolbox& toolbox, const Atten
       DefineNumber("E", e), DefineNumber("WARPS", plan.warps), DefineNumber("BLOCKS", plan.blocks),
       DefineNumber("STAGES", kStages), DefineNumber("REAL_D", spec.head_dim),
       DefineNumber("REAL_E", c.value_dim), DefineNumber("VECTOR", c.vector),
-      DefineNumber("CAUSAL", spec.causal), DefineNumber("MASK", spec.has_mask),
-      DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
+      DefineNumber("SMALL", c.small), DefineNumber("CAUSAL", spec.causal),
+      DefineNumber("MASK", spec.has_mask), DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
       DefineNumber("MASK_PAIRS", InPairs(spec.mask_strides)), "#define MMA_TYPE ",
       spec.type == DataType::kBf16 ? "\"bf16\"" : "\"f16\"", "\n", kCommonText,
       plain ? kPlainText : kTensorText);
@@ -483,7 +496,8 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeAttention(Toolbox& toolbox,
 
   const Completion completion = {p, value_dim,
                                  Aligned(p.q) && Aligned(p.k) && Aligned(p.v) && Aligned(p.y) &&
-                                     spec.head_dim % 8 == 0 && value_dim % 8 == 0};
+                                     spec.head_dim % 8 == 0 && value_dim % 8 == 0,
+                                 IsSmall(p)};
   if (spec.type == DataType::kFp32 || ExtentProduct({spec.batch, spec.heads, spec.queries}) == 0) {
     return MakeWith(toolbox, spec, completion, {4, 1});
   }
