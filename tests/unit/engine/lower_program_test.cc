@@ -115,6 +115,22 @@ TEST(LowerTest, QueriesKeysAndValuesAreOneProductAndAttentionReadsThemInPlace) {
   EXPECT_EQ(program.steps[2].inputs[2].byte_offset, 128 * 2);
 }
 
+TEST(LowerTest, ProductsOfOneValueAreOneWithoutBiasesAndOfAnyWidth) {
+  GraphMaker maker;
+  const ValueId x = maker.Op("Softmax", {maker.Input({2, 8})});
+  const ValueId gate = maker.Op("MatMul", {x, maker.Weight({8, 12})});
+  const ValueId up = maker.Op("MatMul", {x, maker.Weight({8, 12})});
+  const ValueId h = maker.Op("Mul", {maker.Op("Tanh", {gate}), up});
+  maker.Output(maker.Op("MatMul", {h, maker.Weight({12, 4})}));
+  maker.Output(maker.Op("MatMul", {x, maker.Weight({8, 4})}));
+  const LoweredProgram program = Lower(maker.graph(), Fp32());
+  std::vector<int64_t> columns;
+  for (const LoweredStep& step : program.steps) {
+    if (const auto* gemm = std::get_if<GemmSpec>(&step.spec)) columns.push_back(gemm->n);
+  }
+  EXPECT_EQ(columns, (std::vector<int64_t>{28, 4}));
+}
+
 TEST(LowerTest, AttentionOfSequencesFirstIsTwoProductsAndItself) {
   constexpr int64_t kLength = 16, kWidth = 64, kHeads = 4;
   for (const int64_t batch : {1, 2}) {

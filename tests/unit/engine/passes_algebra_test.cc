@@ -13,7 +13,6 @@
 #include "backends/cuda/passes/fuse_norm.h"
 #include "backends/cuda/passes/fuse_pad.h"
 #include "backends/cuda/passes/fuse_swish.h"
-#include "backends/cuda/passes/merge_products.h"
 #include "backends/cuda/passes/simplify_reshapes.h"
 #include "backends/cuda/passes/simplify_transposes.h"
 #include "backends/cuda/passes/sink_expands.h"
@@ -403,26 +402,6 @@ TEST(SimplifyReshapesTest, SoftmaxOverSeveralAxesStaysFlat) {
   const ValueId soft = m.Op("Softmax", {m.Op("Flatten", {x})});
   m.Output(m.Op("Reshape", {soft, m.Ints({2, 3, 4})}));
   EXPECT_EQ(After(m, SimplifyReshapes), "Reshape Softmax Reshape");
-}
-
-TEST(MergeProductsTest, QueriesKeysAndValuesAreOneProduct) {
-  GraphMaker m;
-  const ValueId x = m.Op("Relu", {m.Input({2, 5, 8})});
-  for (const int64_t columns : {4, 4, 6}) {
-    const ValueId y = m.Op("MatMul", {x, m.Weight({8, columns})});
-    m.Output(m.Op("Tanh", {m.Op("Add", {m.Weight({columns}), y})}));
-  }
-  EXPECT_EQ(After(m, MergeProducts), "Relu MatMul Add Split Tanh Tanh Tanh");
-}
-
-TEST(MergeProductsTest, WithoutBiasesAndNotAlone) {
-  GraphMaker m;
-  const ValueId x = m.Op("Relu", {m.Input({2, 8})});
-  const ValueId gate = m.Op("MatMul", {x, m.Weight({8, 3})});
-  const ValueId up = m.Op("MatMul", {x, m.Weight({8, 3})});
-  const ValueId h = m.Op("Mul", {m.Op("Tanh", {gate}), up});
-  m.Output(m.Op("MatMul", {h, m.Weight({3, 2})}));
-  EXPECT_EQ(After(m, MergeProducts), "Relu MatMul Split Tanh Mul MatMul");
 }
 
 TEST(FuseConvEpilogueTest, ResidualAndRelu) {

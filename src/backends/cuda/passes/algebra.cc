@@ -10,7 +10,6 @@
 #include "backends/cuda/passes/fuse_norm.h"
 #include "backends/cuda/passes/fuse_pad.h"
 #include "backends/cuda/passes/fuse_swish.h"
-#include "backends/cuda/passes/merge_products.h"
 #include "backends/cuda/passes/select_branches.h"
 #include "backends/cuda/passes/shape_inference.h"
 #include "backends/cuda/passes/simplify_views.h"
@@ -29,7 +28,6 @@ constexpr Pass kLoadPasses[] = {
     {"gelu", FuseGelu},
     {"swish", FuseSwish},
     {"norm", FuseNorm},
-    {"products", MergeProducts},
     {"dead code", RemoveDeadCode},
 };
 
