@@ -51,24 +51,6 @@ std::optional<ConvParts> FindConv(const GraphEditor& editor, ValueId id) {
   return conv;
 }
 
-// The elements of a constant that has one number for each channel, or one for all, along axis 1.
-std::optional<std::vector<double>> PerChannel(const HostTensor* tensor, const ConvParts& conv) {
-  if (tensor == nullptr || !IsFloating(tensor->type())) return std::nullopt;
-  const size_t rank = conv.weight->shape().size();
-  const Shape& shape = tensor->shape();
-  const auto channels = static_cast<size_t>(conv.channels);
-  if (shape.size() > rank) return std::nullopt;
-  if (tensor->element_count() == 1) return std::vector<double>(channels, tensor->AsDouble(0));
-  const size_t channel_axis = shape.size() - (rank - 1);
-  if (shape.size() < rank - 1 || tensor->element_count() != conv.channels ||
-      shape[channel_axis] != conv.channels) {
-    return std::nullopt;
-  }
-  std::vector<double> values(channels);
-  for (size_t i = 0; i < channels; ++i) values[i] = tensor->AsDouble(static_cast<int64_t>(i));
-  return values;
-}
-
 std::optional<Affine> FromBatchNorm(const GraphEditor& editor, const Node& node,
                                     const ConvParts& conv) {
   const HostTensor* parts[4];
@@ -88,7 +70,8 @@ std::optional<Affine> FromBatchNorm(const GraphEditor& editor, const Node& node,
 
 std::optional<Affine> FromArithmetic(const GraphEditor& editor, const Node& node, size_t operand,
                                      const ConvParts& conv) {
-  auto numbers = PerChannel(editor.Constant(node.inputs[1 - operand]), conv);
+  auto numbers = ChannelNumbers(editor.Constant(node.inputs[1 - operand]),
+                                conv.weight->shape().size(), conv.channels);
   if (!numbers.has_value()) return std::nullopt;
   const auto channels = static_cast<size_t>(conv.channels);
   Affine affine{std::vector<double>(channels, 1), std::vector<double>(channels, 0)};

@@ -20,24 +20,6 @@ struct Affine {
   std::vector<double> shift;
 };
 
-// One number for each channel, or one for all, along axis 1 of a value of `rank` axes.
-std::optional<std::vector<double>> PerChannel(const HostTensor* tensor, size_t rank,
-                                              int64_t channels) {
-  if (tensor == nullptr || !IsFloating(tensor->type()) || tensor->shape().size() > rank) {
-    return std::nullopt;
-  }
-  const auto count = static_cast<size_t>(channels);
-  if (tensor->element_count() == 1) return std::vector<double>(count, tensor->AsDouble(0));
-  const Shape& shape = tensor->shape();
-  if (shape.size() + 1 < rank || tensor->element_count() != channels ||
-      shape[shape.size() - (rank - 1)] != channels) {
-    return std::nullopt;
-  }
-  std::vector<double> values(count);
-  for (int64_t i = 0; i < channels; ++i) values[static_cast<size_t>(i)] = tensor->AsDouble(i);
-  return values;
-}
-
 std::optional<Affine> AffineOf(const GraphEditor& editor, ValueId id, size_t rank,
                                int64_t channels) {
   const Node* node = editor.Producer(id);
@@ -48,7 +30,7 @@ std::optional<Affine> AffineOf(const GraphEditor& editor, ValueId id, size_t ran
   for (const size_t operand : {0, 1}) {
     const ValueId x = node->inputs[operand];
     const Shape* shape = KnownShape(editor, x);
-    auto numbers = PerChannel(editor.Constant(node->inputs[1 - operand]), rank, channels);
+    auto numbers = ChannelNumbers(editor.Constant(node->inputs[1 - operand]), rank, channels);
     if (!numbers || shape == nullptr || shape->size() != rank || (*shape)[1] != channels) continue;
     const auto count = static_cast<size_t>(channels);
     if (node->op == "Mul") return Affine{x, *std::move(numbers), std::vector<double>(count, 0)};

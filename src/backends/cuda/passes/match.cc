@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cuda/ir/half.h"
+#include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/passes/infer_rules.h"
 
 namespace nereid::engine {
@@ -93,6 +94,23 @@ Factors FactorsOf(const GraphEditor& editor, ValueId id) {
   Factors out;
   Open(editor, id, true, out);
   return out;
+}
+
+std::optional<std::vector<double>> ChannelNumbers(const HostTensor* tensor, size_t rank,
+                                                  int64_t channels) {
+  if (tensor == nullptr || !IsFloating(tensor->type()) || tensor->shape().size() > rank) {
+    return std::nullopt;
+  }
+  const auto count = static_cast<size_t>(channels);
+  if (tensor->element_count() == 1) return std::vector<double>(count, tensor->AsDouble(0));
+  const Shape& shape = tensor->shape();
+  if (shape.size() + 1 < rank || tensor->element_count() != channels ||
+      shape[shape.size() - (rank - 1)] != channels) {
+    return std::nullopt;
+  }
+  std::vector<double> values(count);
+  for (int64_t i = 0; i < channels; ++i) values[static_cast<size_t>(i)] = tensor->AsDouble(i);
+  return values;
 }
 
 const Shape* KnownShape(const GraphEditor& editor, ValueId id) {

@@ -36,6 +36,11 @@ struct Factors {
 };
 Factors FactorsOf(const GraphEditor& editor, ValueId id);
 
+// The elements of a floating constant that has one number for each channel, or one for all, along
+// axis 1 of a value of `rank` axes. Absent for nullptr and other constants.
+std::optional<std::vector<double>> ChannelNumbers(const HostTensor* tensor, size_t rank,
+                                                  int64_t channels);
+
 // The shape, if all of it is known; else nullptr.
 const Shape* KnownShape(const GraphEditor& editor, ValueId id);
 
