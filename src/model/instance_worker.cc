@@ -15,13 +15,18 @@
 namespace nereid {
 namespace {
 
-// How often an idle instance is asked for its health: what befalls a device befalls everybody on
-// it, and nobody recovers before all have let go.
+// How often an idle instance on a GPU is asked for its health: what befalls a device befalls
+// everybody on it, and nobody recovers before all have let go.
 constexpr std::chrono::milliseconds kHealthInterval{500};
 // How long a worker waits before it tries again to replace an instance that could not be made: at
 // first, and at most, doubling in between.
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{5000};
+
+// Other instances wait for work without an end, which costs no timer.
+TimePoint NextHealthCheck(const InstanceContext& context) {
+  return context.kind == InstanceKind::kGpu ? Clock::now() + kHealthInterval : TimePoint::max();
+}
 
 void NameThisThread(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
@@ -102,7 +107,7 @@ void InstanceWorker::Serve() {
       Pause(next_try_);
       continue;
     }
-    const TimePoint until = healthy ? Clock::now() + kHealthInterval : next_try_;
+    const TimePoint until = healthy ? NextHealthCheck(options_.context) : next_try_;
     std::optional<Batch> batch = options_.scheduler->NextBatch(options_.slot, until);
     if (!batch) {
       if (options_.scheduler->Drained()) return;
