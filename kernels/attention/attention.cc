@@ -208,7 +208,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attention(const u1
   rows.sum[0] = rows.sum[1] = 0.0f;
   int stage = 0;
   for (s32 first = 0; first < end; first += 64) {
-    if (STAGES == 2 && first + 64 < end) {
+    if (first + 64 < end) {
       load(first + 64, stage ^ 1);
       WaitForAllBut<1>();
     } else {
@@ -226,8 +226,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) attention(const u1
       else Tile<false>(rows, tile, tile + 64 * ROW_K, rows_of_mask, p, row, first);
     }
     __syncthreads();
-    if (STAGES == 2) stage ^= 1;
-    else if (first + 64 < end) load(first + 64, 0);
+    stage ^= 1;
   }
   WaitForAllBut<0>();
   __syncthreads();
@@ -421,10 +420,10 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWith(Toolbox& toolbox, const Atten
   const std::string source = StrCat(
       DefineType("T", spec.type), DefineType("M", mask_type), DefineNumber("D", d),
       DefineNumber("E", e), DefineNumber("WARPS", plan.warps), DefineNumber("BLOCKS", plan.blocks),
-      DefineNumber("STAGES", kStages), DefineNumber("REAL_D", spec.head_dim),
-      DefineNumber("REAL_E", c.value_dim), DefineNumber("VECTOR", c.vector),
-      DefineNumber("SMALL", c.small), DefineNumber("CAUSAL", spec.causal),
-      DefineNumber("MASK", spec.has_mask), DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
+      DefineNumber("REAL_D", spec.head_dim), DefineNumber("REAL_E", c.value_dim),
+      DefineNumber("VECTOR", c.vector), DefineNumber("SMALL", c.small),
+      DefineNumber("CAUSAL", spec.causal), DefineNumber("MASK", spec.has_mask),
+      DefineNumber("MASK_BOOL", mask_type == DataType::kBool),
       DefineNumber("MASK_PAIRS", InPairs(spec.mask_strides)), "#define MMA_TYPE ",
       spec.type == DataType::kBf16 ? "\"bf16\"" : "\"f16\"", "\n", kCommonText,
       plain ? kPlainText : kTensorText);

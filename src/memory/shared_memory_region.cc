@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common/file_descriptor.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -17,20 +18,6 @@
 
 namespace nereid {
 namespace {
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 absl::Status NotRegistered(std::string_view region, std::string_view why) {
   return absl::InvalidArgumentError(

@@ -19,10 +19,6 @@ namespace {
 // One round over the nodes: what an edit made is seen by the next round.
 using Rule = void (*)(GraphEditor& editor, NodeId id, const PrecisionOptions& precision);
 
-bool Is(const Node& node, std::string_view op, std::string_view domain = "") {
-  return node.op == op && node.domain == domain;
-}
-
 const Shape& ShapeOf(const GraphEditor& editor, ValueId id) { return *editor.value(id).shape; }
 
 bool HasShape(const GraphEditor& editor, ValueId id) {

@@ -14,10 +14,6 @@
 namespace nereid::engine {
 namespace {
 
-bool Is(const Node& node, std::string_view op, std::string_view domain = "") {
-  return node.op == op && node.domain == domain;
-}
-
 struct ActivationRow {
   std::string_view op;
   std::string_view alpha, beta;  // attributes

@@ -1,9 +1,16 @@
 #pragma once
 
+#include <string_view>
+
 #include "backends/cuda/ir/graph_editor.h"
 #include "backends/cuda/lower/precision.h"
 
 namespace nereid::engine {
+
+// Whether the node has that operator; "" is ONNX's domain.
+inline bool Is(const Node& node, std::string_view op, std::string_view domain = "") {
+  return node.op == op && node.domain == domain;
+}
 
 // Rules of Legalize() that are large enough for a file of their own: each looks at one node, in one
 // round over the graph; what an edit made is seen by the next round.

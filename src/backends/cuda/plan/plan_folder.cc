@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/file_descriptor.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -33,20 +34,6 @@ absl::Status SystemError(std::string_view what, const std::string& path) {
   return absl::UnavailableError(message);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
 absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t written = write(fd, bytes.data(), bytes.size());
@@ -58,7 +45,7 @@ absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
 }
 
 absl::Status WriteTemporary(const std::string& path, std::string_view bytes) {
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (file.get() < 0) return SystemError("make", path);
   absl::Status written = WriteAll(file.get(), bytes, path);
   if (!written.ok()) unlink(path.c_str());
@@ -117,7 +104,7 @@ PlanLock::~PlanLock() {
 }
 
 absl::StatusOr<std::string> ReadPlan(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return SystemError("read", path);
   struct stat status {};
   if (fstat(file.get(), &status) != 0) return SystemError("read", path);
@@ -148,7 +135,7 @@ absl::Status ReplacePlan(const std::string& path, std::string_view bytes) {
     return status;
   }
   const std::string parent = fs::path(path).parent_path().string();
-  const Descriptor folder(
+  const FileDescriptor folder(
       open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) fsync(folder.get());  // what it cannot do, the next start does again
   return absl::OkStatus();
