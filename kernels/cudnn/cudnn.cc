@@ -1,21 +1,48 @@
 #include "kernels/cudnn/cudnn.h"
 
 #include "common/status_macros.h"
+#include "common/strings.h"
+#include "kernels/cudnn/plan.h"
 
 namespace nereid::engine {
 
-absl::StatusOr<std::unique_ptr<Cudnn>> Cudnn::Create(std::shared_ptr<Context> context) {
-  if (context->offline()) return absl::UnavailableError("no CUDA device");
-  NEREID_ASSIGN_OR_RETURN(const CudnnApi* api, LoadCudnn());
-  NEREID_RETURN_IF_ERROR(context->Bind());
-  cudnnHandle_t handle = nullptr;
-  NEREID_RETURN_IF_ERROR(CudnnStatus(api->cudnnCreate(&handle), "cudnnCreate"));
-  return std::unique_ptr<Cudnn>(new Cudnn(std::move(context), api, handle));
+absl::StatusOr<Cudnn*> Cudnn::Of(Context& context) {
+  if (context.offline()) return absl::UnavailableError("no CUDA device");
+  const auto make = [&]() -> absl::StatusOr<std::unique_ptr<ContextResource>> {
+    NEREID_ASSIGN_OR_RETURN(const CudnnApi* api, LoadCudnn());
+    std::unique_ptr<Cudnn> made(new Cudnn(context, api));
+    NEREID_RETURN_IF_ERROR(made->Open());
+    return made;
+  };
+  NEREID_ASSIGN_OR_RETURN(ContextResource * resource, context.Resource("cuDNN", make));
+  return static_cast<Cudnn*>(resource);
 }
 
+Cudnn::Cudnn(const Context& context, const CudnnApi* api)
+    : context_(context), api_(api), name_(StrCat("cuDNN ", api->cudnnGetVersion())) {}
+
+absl::Status Cudnn::Open() {
+  NEREID_RETURN_IF_ERROR(CudnnStatus(api_->cudnnCreate(&maker_), "cudnnCreate"));
+  return CudnnStatus(api_->cudnnCreate(&launcher_), "cudnnCreate");
+}
+
+// In a lost context handles are left as they are: the reset takes what they hold on the GPU, and
+// destroying them works in a context that fails every call.
 Cudnn::~Cudnn() {
-  (void)context_->Bind();
-  api_->cudnnDestroy(handle_);
+  plans_.SetLimit(0);
+  if (context_.lost()) return;
+  for (const cudnnHandle_t handle : {launcher_, maker_}) {
+    if (handle != nullptr) api_->cudnnDestroy(handle);
+  }
+}
+
+absl::Status Cudnn::Execute(const CudnnDescriptor& plan, const CudnnDescriptor& pack,
+                            DeviceStream stream) const {
+  const std::lock_guard lock(launcher_mutex_);
+  NEREID_RETURN_IF_ERROR(CudnnStatus(api_->cudnnSetStream(launcher_, static_cast<CUstream>(stream)),
+                                     "cudnnSetStream"));
+  return CudnnStatus(api_->cudnnBackendExecute(launcher_, plan.get(), pack.get()),
+                     "cudnnBackendExecute");
 }
 
 absl::StatusOr<CudnnDescriptor> CudnnDescriptor::Create(const CudnnApi& api,

@@ -2,33 +2,56 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "backends/cuda/device/context.h"
+#include "common/recent_map.h"
 
 namespace nereid::engine {
 
-// A handle of cuDNN. It carries the stream of the next call, so calls that queue work take turns:
-// hold lock() around cudnnSetStream and what follows.
-class Cudnn {
+class CudnnDescriptor;
+struct CudnnPlan;
+
+// cuDNN on one GPU, shared by all engines there, as long as its context: every handle that is made
+// and destroyed, and every execution plan that is finalised, leaves memory behind that the library
+// does not give back. There are two handles, so that nobody who launches waits for plans being
+// made. Any thread.
+class Cudnn final : public ContextResource {
  public:
-  static absl::StatusOr<std::unique_ptr<Cudnn>> Create(std::shared_ptr<Context> context);
-  ~Cudnn();
+  // Made on first use.
+  static absl::StatusOr<Cudnn*> Of(Context& context);
+  ~Cudnn() override;
   Cudnn(const Cudnn&) = delete;
   Cudnn& operator=(const Cudnn&) = delete;
 
   const CudnnApi& api() const { return *api_; }
-  cudnnHandle_t handle() const { return handle_; }
-  std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
+  // "cuDNN 91900"
+  const std::string& name() const { return name_; }
+
+  // To make graphs and plans with, while LockMaker() is held.
+  cudnnHandle_t maker() const { return maker_; }
+  std::unique_lock<std::mutex> LockMaker() const { return std::unique_lock(maker_mutex_); }
+  // Queues a plan's work on the stream. Others wait no longer than the call takes.
+  absl::Status Execute(const CudnnDescriptor& plan, const CudnnDescriptor& pack,
+                       DeviceStream stream) const;
+
+  // Plans by everything they depend on, kept for engines to come.
+  using Plans = RecentMap<std::string, std::shared_ptr<const CudnnPlan>>;
+  Plans& plans() { return plans_; }
 
  private:
-  Cudnn(std::shared_ptr<Context> context, const CudnnApi* api, cudnnHandle_t handle)
-      : context_(std::move(context)), api_(api), handle_(handle) {}
+  Cudnn(const Context& context, const CudnnApi* api);
+  absl::Status Open();
 
-  const std::shared_ptr<Context> context_;
+  const Context& context_;  // owns this
   const CudnnApi* const api_;
-  const cudnnHandle_t handle_;
-  mutable std::mutex mutex_;
+  const std::string name_;
+  cudnnHandle_t maker_ = nullptr;
+  cudnnHandle_t launcher_ = nullptr;
+  mutable std::mutex maker_mutex_;
+  mutable std::mutex launcher_mutex_;  // the handle carries the stream of the next call
+  Plans plans_{0};
 };
 
 // Owns a descriptor of cuDNN's backend interface.

@@ -1,16 +1,16 @@
 #pragma once
 
-#include <memory>
-
 #include "backends/cuda/device/context.h"
 
 namespace nereid::engine {
 
-// A handle of cuBLASLt; any thread.
-class CublasLt {
+// The handle of cuBLASLt on one GPU, shared by all engines there, as long as its context: one that
+// is made and destroyed leaves memory on the GPU behind. Any thread.
+class CublasLt final : public ContextResource {
  public:
-  static absl::StatusOr<std::unique_ptr<CublasLt>> Create(std::shared_ptr<Context> context);
-  ~CublasLt();
+  // Made on first use.
+  static absl::StatusOr<CublasLt*> Of(Context& context);
+  ~CublasLt() override;
   CublasLt(const CublasLt&) = delete;
   CublasLt& operator=(const CublasLt&) = delete;
 
@@ -18,10 +18,10 @@ class CublasLt {
   cublasLtHandle_t handle() const { return handle_; }
 
  private:
-  CublasLt(std::shared_ptr<Context> context, const CublasLtApi* api, cublasLtHandle_t handle)
-      : context_(std::move(context)), api_(api), handle_(handle) {}
+  CublasLt(const Context& context, const CublasLtApi* api, cublasLtHandle_t handle)
+      : context_(context), api_(api), handle_(handle) {}
 
-  const std::shared_ptr<Context> context_;
+  const Context& context_;  // owns this
   const CublasLtApi* const api_;
   const cublasLtHandle_t handle_;
 };

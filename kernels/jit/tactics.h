@@ -1,25 +1,22 @@
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "backends/cuda/device/artifact_store.h"
 #include "backends/cuda/device/context.h"
 
 namespace nereid::engine {
 
-// What races have found on one GPU, so that equal work is raced once: for each library, by the text
-// of everything the choice depends on. A tactic is bytes that only its library understands, and it
-// may have lost its sense: who finds one checks it, races again when it is no good, and remembers
-// the new winner. Any thread.
+// What races have found on one kind of GPU, so that equal work is raced once in a process: for each
+// library, by the text of everything the choice depends on. A tactic is bytes that only its library
+// understands, and it may have lost its sense: who finds one checks it, races again when it is no
+// good, and remembers the new winner. Of those in memory, some ten thousand used last stay. Any
+// thread.
 class Tactics {
  public:
-  // Keeps them in memory, and in `store` unless that is nullptr.
+  // Keeps them in the process' memory, and in `store` unless that is nullptr.
   Tactics(const Context& context, std::shared_ptr<ArtifactStore> store);
 
   // `library`: its name and version, "cuDNN 91900".
@@ -28,11 +25,10 @@ class Tactics {
 
  private:
   ArtifactScope ScopeOf(const std::string& library) const;
+  std::string KeyOf(const std::string& library, const std::string& specification) const;
 
   const std::string device_;
   const std::shared_ptr<ArtifactStore> store_;
-  std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, std::string> found_;  // by library, specification
 };
 
 }  // namespace nereid::engine

@@ -21,20 +21,12 @@ absl::StatusOr<std::unique_ptr<Toolbox>> Toolbox::Create(std::shared_ptr<Context
   return toolbox;
 }
 
-absl::StatusOr<CublasLt*> Toolbox::cublas_lt() {
-  const std::lock_guard lock(mutex_);
-  if (cublas_lt_ == nullptr) {
-    NEREID_ASSIGN_OR_RETURN(cublas_lt_, CublasLt::Create(context_));
-  }
-  return cublas_lt_.get();
-}
+absl::StatusOr<CublasLt*> Toolbox::cublas_lt() { return CublasLt::Of(*context_); }
 
 absl::StatusOr<Cudnn*> Toolbox::cudnn() {
-  const std::lock_guard lock(mutex_);
-  if (cudnn_ == nullptr) {
-    NEREID_ASSIGN_OR_RETURN(cudnn_, Cudnn::Create(context_));
-  }
-  return cudnn_.get();
+  NEREID_ASSIGN_OR_RETURN(Cudnn * library, Cudnn::Of(*context_));
+  library->plans().SetLimit(options_.max_kept_plans);
+  return library;
 }
 
 }  // namespace nereid::engine

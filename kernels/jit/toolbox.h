@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 
 #include "backends/cuda/device/context.h"
 #include "backends/cuda/device/stream.h"
@@ -13,8 +12,9 @@ namespace nereid::engine {
 class CublasLt;
 class Cudnn;
 
-// What factories of device work need, one for each GPU: the kernel compiler, the libraries' handles
-// (made on first use), and what races have found. Any thread; must outlive what it made.
+// What factories of device work need, one for each engine: the kernel compiler, the libraries'
+// handles (made on first use, shared by all engines on the GPU), and what races have found. Any
+// thread; must outlive what it made.
 class Toolbox {
  public:
   struct Options {
@@ -25,6 +25,8 @@ class Toolbox {
     bool race = true;
     int max_candidates = 8;
     size_t max_workspace_bytes = size_t{64} << 20;
+    // Execution plans of cuDNN that are kept on a GPU for engines to come; those unused longest go.
+    size_t max_kept_plans = 1024;
   };
   static absl::StatusOr<std::unique_ptr<Toolbox>> Create(std::shared_ptr<Context> context,
                                                          Options options);
@@ -46,9 +48,6 @@ class Toolbox {
   const Options options_;
   std::unique_ptr<Jit> jit_;
   std::unique_ptr<Tactics> tactics_;
-  std::mutex mutex_;
-  std::unique_ptr<CublasLt> cublas_lt_;
-  std::unique_ptr<Cudnn> cudnn_;
 };
 
 }  // namespace nereid::engine

@@ -108,6 +108,10 @@ absl::Status SetPlanLimit(std::string_view name, std::string_view text, CudaOpti
   return absl::OkStatus();
 }
 
+absl::Status SetKeptPlans(std::string_view name, std::string_view text, CudaOptions& options) {
+  return ReadCount(name, text, &options.engine.toolbox.max_kept_plans);
+}
+
 struct Row {
   std::string_view name;
   Setter setter;
@@ -128,6 +132,7 @@ constexpr Row kParameters[] = {
 constexpr Row kSettings[] = {
     {"plan-cache-directory", SetPlanFolder},
     {"plan-cache-byte-size", SetPlanLimit},
+    {"max-kept-cudnn-plans", SetKeptPlans},
 };
 constexpr std::string_view kLayerPrefix = "precision.";
 

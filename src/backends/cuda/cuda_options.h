@@ -32,8 +32,9 @@ struct CudaOptions {
 };
 
 // INVALID_ARGUMENT, naming the parameter, for values that make no sense. Of the backend's settings,
-// `plan-cache-directory` says where plans are kept (default: nowhere), and `plan-cache-byte-size`
-// how much room they may take there.
+// `plan-cache-directory` says where plans are kept (default: nowhere), `plan-cache-byte-size` how
+// much room they may take there, and `max-kept-cudnn-plans` (default: 1024) how many execution
+// plans of cuDNN are kept on each GPU for models to come.
 absl::StatusOr<CudaOptions> ReadOptions(const ModelConfig& config, const BackendSettings& settings);
 
 }  // namespace nereid::cuda

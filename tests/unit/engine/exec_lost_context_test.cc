@@ -7,6 +7,7 @@
 #include "backends/cuda/device/context.h"
 #include "backends/cuda/device/device_memory.h"
 #include "backends/cuda/device/stream.h"
+#include "kernels/cudnn/convolution.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/jit/jit.h"
 #include "kernels/jit/toolbox.h"
@@ -51,6 +52,37 @@ class LostContextTest : public ::testing::Test {
     return product.back();
   }
 
+  // Eight channels of 2 summed by cuDNN, or what went wrong.
+  static absl::StatusOr<float> Convolve(Toolbox& toolbox) {
+    constexpr int64_t kExtent = 8;
+    const std::shared_ptr<Context>& context = toolbox.context();
+    ConvolutionSpec spec;
+    spec.type = DataType::kFp32;
+    spec.n = 1;
+    spec.c = spec.h = spec.w = spec.k = kExtent;
+    auto convolution = MakeConvolution(toolbox, spec);
+    if (!convolution.ok()) return convolution.status();
+    auto stream = Stream::Create(context);
+    if (!stream.ok()) return stream.status();
+    constexpr size_t kBytes = kExtent * kExtent * kExtent * sizeof(float);
+    auto memory = DeviceMemory::Allocate(context, 3 * kBytes);
+    auto scratch = DeviceMemory::Allocate(context, (*convolution)->workspace_bytes());
+    if (!memory.ok()) return memory.status();
+    if (!scratch.ok()) return scratch.status();
+    const std::vector<float> twos(kExtent * kExtent * kExtent, 2), ones(kExtent * kExtent, 1);
+    const DevicePointer x = memory->address(), w = x + kBytes, y = w + kBytes;
+    std::vector<float> sums(kExtent * kExtent * kExtent, 0);
+    absl::Status status = (*stream)->CopyToDevice(x, twos.data(), kBytes);
+    status.Update((*stream)->CopyToDevice(w, ones.data(), ones.size() * sizeof(float)));
+    const DevicePointer inputs[] = {x, w, 0, 0};
+    const DevicePointer outputs[] = {y};
+    status.Update((*convolution)->Launch(inputs, outputs, scratch->address(), (*stream)->handle()));
+    status.Update((*stream)->CopyToHost(sums.data(), y, kBytes));
+    status.Update((*stream)->Synchronize());
+    if (!status.ok()) return status;
+    return sums.back();
+  }
+
   static void Break(const std::shared_ptr<Context>& context) {
     auto jit = Jit::Create(context);
     ASSERT_TRUE(jit.ok()) << jit.status();
@@ -76,9 +108,12 @@ TEST_F(LostContextTest, IsReplacedByOneThatWorks) {
     const auto product = Multiply(**toolbox);
     ASSERT_TRUE(product.ok()) << "round " << round << ": " << product.status();
     EXPECT_EQ(*product, 2 * 3 * 64) << "round " << round;
+    const auto sum = Convolve(**toolbox);
+    ASSERT_TRUE(sum.ok()) << "round " << round << ": " << sum.status();
+    EXPECT_EQ(*sum, 2 * 8) << "round " << round;
     Break(*context);
     EXPECT_TRUE(absl::IsUnavailable(Context::Create(0).status()));
-    toolbox->reset();  // handles of the libraries go with the lost context
+    toolbox->reset();  // handles of the libraries, and plans, go with the lost context
     context->reset();
   }
 }

@@ -21,7 +21,8 @@ std::string ArchOf(int capability) {
 struct Contexts {
   struct Slot {
     std::weak_ptr<Context> context;
-    bool lost = false;  // until the reset
+    std::shared_ptr<Context> kept;  // while it holds resources and is not lost
+    bool lost = false;              // until the reset
   };
   std::mutex mutex;
   std::map<int, Slot> slots;  // by ordinal; guarded by mutex
@@ -47,7 +48,13 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Create(int ordinal) {
   if (ordinal < 0 || ordinal >= count) {
     return absl::NotFoundError(StrCat("no CUDA device ", ordinal, ": the machine has ", count));
   }
-  std::shared_ptr<Context> context;  // let go of without the lock
+  auto context = Get(api, ordinal);
+  // One that was kept without users, and lost meanwhile, is gone now.
+  return absl::IsUnavailable(context.status()) ? Get(api, ordinal) : context;
+}
+
+absl::StatusOr<std::shared_ptr<Context>> Context::Get(const CudaApi* api, int ordinal) {
+  std::shared_ptr<Context> context, kept;  // let go of without the lock
   const std::lock_guard lock(TheContexts().mutex);
   Contexts::Slot& slot = TheContexts().slots[ordinal];
   if (slot.lost) {
@@ -64,7 +71,10 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Create(int ordinal) {
   // A context may have been lost without anybody having noticed.
   size_t available = 0, total = 0;
   const CUresult result = api->cuMemGetInfo(&available, &total);
-  if (IsFatal(result)) slot.lost = context->lost_ = true;
+  if (IsFatal(result)) {
+    slot.lost = context->lost_ = true;
+    kept = std::move(slot.kept);
+  }
   NEREID_RETURN_IF_ERROR(CudaStatus(result, "cuMemGetInfo"));
   return context;
 }
@@ -111,6 +121,8 @@ std::shared_ptr<Context> Context::CreateOffline(std::string arch) {
 
 Context::~Context() {
   if (context_ == nullptr) return;
+  api_->cuCtxSetCurrent(context_);
+  resources_.clear();
   if (!lost()) {
     api_->cuDevicePrimaryCtxRelease(device_);
     return;
@@ -131,14 +143,33 @@ bool Context::IsLost(DeviceStream stream) {
   const CUresult result =
       bound == CUDA_SUCCESS ? api_->cuStreamSynchronize(static_cast<CUstream>(stream)) : bound;
   if (!IsFatal(result)) return false;
+  std::shared_ptr<Context> kept;  // let go of without the lock
   const std::lock_guard lock(TheContexts().mutex);
   if (!lost_.exchange(true, std::memory_order_acq_rel)) {
-    TheContexts().slots[ordinal_].lost = true;
+    Contexts::Slot& slot = TheContexts().slots[ordinal_];
+    slot.lost = true;
+    kept = std::move(slot.kept);
     NLOG(Error) << "GPU " << ordinal_
                 << " has failed for this process, and all its memory is lost: "
                 << Message(CudaStatus(result, "cuStreamSynchronize"));
   }
   return true;
+}
+
+absl::StatusOr<ContextResource*> Context::Resource(const std::string& name,
+                                                   const MakeResource& make) {
+  Slot* slot = nullptr;
+  {
+    const std::lock_guard lock(resources_mutex_);
+    slot = &resources_[name];
+  }
+  const std::lock_guard making(slot->mutex);
+  if (slot->resource != nullptr) return slot->resource.get();
+  NEREID_RETURN_IF_ERROR(Bind());
+  NEREID_ASSIGN_OR_RETURN(slot->resource, make());
+  const std::lock_guard lock(TheContexts().mutex);
+  if (!offline() && !lost()) TheContexts().slots[ordinal_].kept = shared_from_this();
+  return slot->resource.get();
 }
 
 absl::Status Context::Bind() const {

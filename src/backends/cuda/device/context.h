@@ -3,7 +3,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,6 +19,14 @@ namespace nereid::engine {
 // Number of GPUs. UNAVAILABLE "no CUDA device" without any.
 absl::StatusOr<int> DeviceCount();
 
+// What is made once for a context, for all its users, and goes with it: a library's handle.
+// Destroyed while the context is current; when that is lost, no call that works in it may be made
+// any more.
+class ContextResource {
+ public:
+  virtual ~ContextResource() = default;
+};
+
 // One GPU and its primary context, held while this lives. Shared by everything that works on the
 // GPU; what allocates there keeps a shared_ptr. Any thread.
 //
@@ -24,7 +35,10 @@ absl::StatusOr<int> DeviceCount();
 // IsLost(). When the last user of a lost context has let go, the context is reset, and the next
 // Create() gets a new one; in between Create() fails. The driver calls such a process inconsistent:
 // where a reset does not help, Create() goes on failing, and only a new process does.
-class Context {
+//
+// A context that holds resources stays, without users, until it is lost or the process ends: what
+// libraries make for a context and give back leaves something behind every time.
+class Context : public std::enable_shared_from_this<Context> {
  public:
   // UNAVAILABLE while a lost context of that GPU still has users.
   static absl::StatusOr<std::shared_ptr<Context>> Create(int ordinal);
@@ -55,6 +69,11 @@ class Context {
   // Waits for everything on the device.
   absl::Status Synchronize() const;
 
+  // The resource of that name; `make` makes it when there is none, others who want it wait. Its
+  // error is not kept. As long as the context.
+  using MakeResource = std::function<absl::StatusOr<std::unique_ptr<ContextResource>>()>;
+  absl::StatusOr<ContextResource*> Resource(const std::string& name, const MakeResource& make);
+
   // Whether the context has been found lost. Costs nothing.
   bool lost() const { return lost_.load(std::memory_order_acquire); }
   // Finds out, after an error of any call: waits for `stream`, whose answer is final.
@@ -62,8 +81,16 @@ class Context {
 
  private:
   Context() = default;
+  static absl::StatusOr<std::shared_ptr<Context>> Get(const CudaApi* api, int ordinal);
   absl::Status Open(const CudaApi* api, int ordinal);
 
+  struct Slot {
+    std::mutex mutex;
+    std::unique_ptr<ContextResource> resource;  // guarded by mutex
+  };
+
+  std::mutex resources_mutex_;
+  std::map<std::string, Slot> resources_;  // guarded by resources_mutex_; slots stay
   std::atomic<bool> lost_{false};
   const CudaApi* api_ = nullptr;
   int ordinal_ = 0;

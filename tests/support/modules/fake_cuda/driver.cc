@@ -256,6 +256,18 @@ int64_t fake_cuda_calls(const char* function) {
   const std::lock_guard lock(D().mutex);
   return D().calls[function];
 }
+void fake_cuda_count(const char* function) {
+  const std::lock_guard lock(D().mutex);
+  ++D().calls[function];
+}
+void fake_cuda_misuse() {
+  const std::lock_guard lock(D().mutex);
+  ++D().state.misuses;
+}
+CUresult fake_cuda_launch(CUstream stream) {
+  const Call call("cuLaunchKernel");
+  return call.result() == CUDA_SUCCESS ? Queue(stream, [] {}) : call.result();
+}
 void fake_cuda_set_memory(uint64_t bytes) {
   const std::lock_guard lock(D().mutex);
   D().total = bytes;

@@ -8,12 +8,12 @@
 #include <memory>
 #include <string>
 
-// A stand-in for the CUDA driver, and for NVRTC, so that what is built on them is tested without a
-// GPU. Memory of the "GPUs" is host memory, copies are made at once, kernels do nothing (and are
-// not compiled), graphs are counted. Everything that is made is counted until it is destroyed;
-// misuse (an address that is not in a live block, a handle that is not live, a call without a
-// context) is counted and answered with an error. Any call can be made to fail; after an error that
-// is fatal every call in the context fails until it is reset.
+// A stand-in for the CUDA driver, NVRTC, cuDNN and cuBLASLt, so that what is built on them is
+// tested without a GPU. Memory of the "GPUs" is host memory, copies are made at once, kernels do
+// nothing (and are not compiled), graphs are counted. Everything that is made is counted until it
+// is destroyed; misuse (an address that is not in a live block, a handle that is not live, a call
+// without a context) is counted and answered with an error. Any call can be made to fail; after an
+// error that is fatal every call in the context fails until it is reset.
 //
 // The environment sets up what a server process sees:
 //   NEREID_FAKE_CUDA_DEVICES   number of GPUs, 2
@@ -62,7 +62,8 @@ class FakeCuda {
   void Fail(const char* function, int result, int times = 1, int skip = 0) const {
     fail_(function, result, times, skip);
   }
-  // Calls of `function` so far.
+  // Calls of `function`, the driver's or a library's, so far; "cudnnFinalizePlan" are those of
+  // cudnnBackendFinalize that made an execution plan.
   int64_t Calls(const char* function) const { return calls_(function); }
   void SetMemory(uint64_t bytes) const { set_memory_(bytes); }  // of each device
 

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cuda.h>
+
+#include <cstdint>
+
+#include "support/modules/fake_cuda/fake_cuda.h"
+
+// What the stand-ins for libraries above the driver ask of the stand-in for that.
+extern "C" {
+void fake_cuda_state(nereid::testing::FakeCudaState* state);
+// Counts a call, for FakeCuda::Calls().
+void fake_cuda_count(const char* function);
+void fake_cuda_misuse();
+// A kernel of a library.
+CUresult fake_cuda_launch(CUstream stream);
+}
+
+namespace nereid::testing {
+
+// A handle of a library, bound to the context it was made in: it is misuse to destroy it, or to
+// work with it, when that is lost or was reset.
+struct FakeLibraryHandle {
+  int64_t resets = Resets();
+  CUstream stream = nullptr;
+
+  static int64_t Resets() {
+    FakeCudaState state{};
+    fake_cuda_state(&state);
+    return state.resets;
+  }
+  bool Works() const {
+    const bool works = resets == Resets() && cuCtxSynchronize() == CUDA_SUCCESS;
+    if (!works) fake_cuda_misuse();
+    return works;
+  }
+};
+
+}  // namespace nereid::testing
