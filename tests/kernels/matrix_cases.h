@@ -303,6 +303,25 @@ inline void AddConvolutionCases(KernelCases* cases) {
     spec.has_bias = spec.relu = true;
     AddConvolutionCase(cases, spec);
   }
+  // Channels whose pixels do not begin at words: c, k, extent, filter.
+  for (const auto& [c, k, hw, filter] : {std::array<int64_t, 4>{10, 24, 9, 3},
+                                         {3, 24, 9, 3},
+                                         {5, 24, 9, 3},
+                                         {129, 128, 4, 3},
+                                         {12, 18, 9, 3},
+                                         {128, 129, 4, 3},
+                                         {8, 17, 9, 1},
+                                         {2, 3, 5, 3}}) {
+    ConvolutionSpec spec;
+    spec.n = 2;
+    spec.c = c;
+    spec.h = spec.w = hw;
+    spec.k = k;
+    spec.r = spec.s = filter;
+    spec.pad_begin = spec.pad_end = {filter / 2, filter / 2};
+    spec.has_bias = spec.relu = true;
+    AddConvolutionCase(cases, spec);
+  }
   // Its widest 1×1 layer, which may be a matrix product, with and without everything.
   for (const DataType type : {DataType::kFp16, DataType::kBf16, DataType::kFp32}) {
     ConvolutionSpec spec;
