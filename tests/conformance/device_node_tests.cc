@@ -12,6 +12,7 @@
 #include "backends/cuda/device/context.h"
 #include "backends/cuda/exec/engine.h"
 #include "backends/cuda/exec/executor.h"
+#include "backends/cuda/exec/run_once.h"
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
 #include "backends/cuda/reference/evaluator.h"
@@ -78,7 +79,7 @@ absl::Status CheckInputs(const Graph& graph, const std::vector<HostTensor>& inpu
 }
 
 // Outputs are overwritten first, so that what an earlier run left there does not pass.
-absl::Status Feed(const Executor& executor, const std::vector<HostTensor>& inputs) {
+absl::Status Feed(Executor& executor, const std::vector<HostTensor>& inputs) {
   constexpr uint8_t kPoison = 0xff;  // NaN, or a large number
   const Program& program = executor.program();
   for (size_t i = 0; i < program.outputs().size(); ++i) {
@@ -86,31 +87,13 @@ absl::Status Feed(const Executor& executor, const std::vector<HostTensor>& input
     if (tensor.address.arena_offset < 0) continue;  // a constant
     NEREID_RETURN_IF_ERROR(executor.stream().Fill(executor.output(i), kPoison, tensor.byte_size));
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    NEREID_RETURN_IF_ERROR(executor.stream().CopyToDevice(executor.input(i), inputs[i].bytes(),
-                                                          inputs[i].byte_size()));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<HostTensor>> Fetch(const Executor& executor) {
-  std::vector<HostTensor> outputs;
-  for (size_t i = 0; i < executor.program().outputs().size(); ++i) {
-    const ProgramTensor& tensor = executor.program().outputs()[i];
-    outputs.emplace_back(tensor.type, tensor.shape);
-    NEREID_RETURN_IF_ERROR(executor.stream().CopyToHost(outputs[i].mutable_data<std::byte>(),
-                                                        executor.output(i), tensor.byte_size));
-  }
-  NEREID_RETURN_IF_ERROR(executor.stream().Synchronize());
-  return outputs;
+  return FeedInputs(executor, inputs);
 }
 
 std::set<std::string> HostOperators(const Program& program) {
   std::set<std::string> operators;
   for (const ProgramStep& step : program.steps()) {
-    if (step.op != nullptr) continue;
-    const NodeId node = std::get<HostSpec>(step.spec).node;
-    operators.insert(program.graph().nodes[static_cast<size_t>(node)].op);
+    if (step.op == nullptr) operators.insert(std::get<HostSpec>(step.spec).op);
   }
   return operators;
 }
@@ -128,7 +111,7 @@ absl::Status RunDataSet(Engine& engine, const DataSet& set, const DeviceTestOpti
   for (const char* const how : {"step by step", "as a graph"}) {
     NEREID_RETURN_IF_ERROR(Feed(*executor, set.inputs));
     NEREID_RETURN_IF_ERROR(executor->Run());
-    NEREID_ASSIGN_OR_RETURN(const auto got, Fetch(*executor));
+    NEREID_ASSIGN_OR_RETURN(const auto got, FetchOutputs(*executor));
     const absl::Status same = Compare(got, set.outputs, options.tolerance);
     if (!same.ok()) return absl::InternalError(StrCat(how, ": ", Message(same)));
   }
@@ -162,8 +145,7 @@ absl::Status PlanDataSet(const EngineModel& model, const DataSet& set,
   NEREID_RETURN_IF_ERROR(Legalize(graph, program.precision, constants));
   NEREID_ASSIGN_OR_RETURN(const LoweredProgram lowered, LowerGraph(graph, LoweringFor(program)));
   for (const LoweredStep& step : lowered.steps) {
-    if (!RunsOnHost(step.spec)) continue;
-    on_host.insert(graph.nodes[static_cast<size_t>(std::get<HostSpec>(step.spec).node)].op);
+    if (const auto* host = std::get_if<HostSpec>(&step.spec)) on_host.insert(host->op);
   }
   return absl::OkStatus();
 }

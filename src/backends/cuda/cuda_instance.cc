@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "backend/bytes_tensor.h"
 #include "backends/cuda/exec/buckets.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -55,10 +56,18 @@ absl::Status CudaInstance::RunEmptyBatches(const ModelConfig& config, CudaOption
     NEREID_RETURN_IF_ERROR(Bind(shapes));
     NEREID_RETURN_IF_ERROR(ReserveStaging());
     for (size_t i = 0; i < executor_->program().inputs().size(); ++i) {
-      NEREID_RETURN_IF_ERROR(Device(executor_->stream().Fill(
-          executor_->input(i), 0, executor_->program().inputs()[i].byte_size)));
+      const engine::ProgramTensor& tensor = executor_->program().inputs()[i];
+      if (tensor.slot != engine::kOnDevice) {
+        executor_->SetHostInput(i, engine::HostTensor(tensor.type, tensor.shape));
+        continue;
+      }
+      NEREID_RETURN_IF_ERROR(
+          Device(executor_->stream().Fill(executor_->input(i), 0, tensor.byte_size)));
     }
-    for (int run = 0; run < 2; ++run) NEREID_RETURN_IF_ERROR(Device(executor_->Run()));
+    for (int run = 0; run < 2; ++run) {
+      const absl::Status status = Compute();
+      if (!status.ok() && !executor_->refused_data()) return status;  // zeros may make no sense
+    }
     NEREID_RETURN_IF_ERROR(Device(executor_->stream().Synchronize()));
     ReportMemory();
   }
@@ -112,19 +121,36 @@ absl::Status CudaInstance::Bind(const std::vector<Shape>& shapes) {
   NEREID_ASSIGN_OR_RETURN(auto program, (*engine_)->ProgramFor(shapes));
   return Device(executor_->Bind(std::move(program)));
 }
+// The first extent of the program that is bound for the batch.
+absl::StatusOr<int64_t> CudaInstance::BindFor(const Batch& batch) {
+  for (;;) {
+    const int64_t rows = batch.total_batch_size();
+    int64_t bucket = 0;
+    if (plan_.model_batches) {
+      bucket = pads_ ? engine::BucketFor(rows, plan_.max_batch_size) : rows;
+    }
+    NEREID_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ShapesOf(batch, bucket));
+    NEREID_RETURN_IF_ERROR(Bind(shapes));
+    const bool pads = std::exchange(pads_, pads_ && !executor_->program().hidden());
+    if (pads == pads_ || !plan_.model_batches || bucket == rows) return bucket;
+  }
+}
+
+// What an operator on the host makes of the data is no failure of the instance.
+absl::Status CudaInstance::Compute() {
+  absl::Status status = executor_->Run();
+  return executor_->refused_data() ? status : Device(std::move(status));
+}
+
 
 absl::Status CudaInstance::Run(Batch& batch, BatchResponses& responses) {
   // Cheap, and other instances may have been at work on this thread.
   NEREID_RETURN_IF_ERROR(Device((*engine_)->context()->Bind()));
-  const int64_t rows = batch.total_batch_size();
-  const int64_t bucket =
-      plan_.model_batches ? engine::BucketFor(rows, plan_.max_batch_size) : int64_t{0};
-  NEREID_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ShapesOf(batch, bucket));
-  NEREID_RETURN_IF_ERROR(Bind(shapes));
+  NEREID_ASSIGN_OR_RETURN(const int64_t bucket, BindFor(batch));
   NEREID_RETURN_IF_ERROR(ReserveStaging());
   NEREID_RETURN_IF_ERROR(Feed(batch));
   batch.MarkComputeStart();
-  NEREID_RETURN_IF_ERROR(Device(executor_->Run()));
+  NEREID_RETURN_IF_ERROR(Compute());
   metrics_.AddHostSteps(executor_->program().host_step_count());
   NEREID_RETURN_IF_ERROR(Fetch(batch, responses, bucket));
   NEREID_RETURN_IF_ERROR(Device(executor_->stream().Synchronize()));
@@ -192,8 +218,37 @@ absl::StatusOr<std::byte*> CudaInstance::Stage(size_t byte_size) {
 }
 
 absl::Status CudaInstance::Feed(const Batch& batch) {
+// Only strings are on the host from the beginning.
+absl::Status CudaInstance::FeedHostInput(const Batch& batch, size_t i) {
+  const engine::ProgramTensor& tensor = executor_->program().inputs()[i];
+  engine::HostTensor strings(tensor.type, tensor.shape);
+  const auto wrong = [&] {
+    return absl::InvalidArgumentError(
+        StrCat("input '", plan_.input_names[i], "' has other strings than its shape says"));
+  };
+  auto next = strings.mutable_strings().begin();
+  const auto end = strings.mutable_strings().end();
+  std::vector<std::byte> block;
+  const size_t requests = plan_.model_batches ? batch.size() : 1;
+  for (size_t r = 0; r < requests; ++r) {
+    const Payload& data = batch.request(r).FindInput(plan_.input_names[i])->data;
+    block.resize(data.byte_size());
+    data.CopyTo(block.data());
+    BytesReader reader(block.data(), block.size());
+    while (const auto text = reader.Next()) {
+      if (next == end) return wrong();
+      *next++ = *text;
+    }
+    if (!reader.AtEnd()) return wrong();
+  }
+  if (next != end) return wrong();
+  executor_->SetHostInput(i, std::move(strings));
+  return absl::OkStatus();
+}
+
   for (size_t i = 0; i < plan_.input_names.size(); ++i) {
-    NEREID_RETURN_IF_ERROR(FeedInput(batch, i));
+    const bool on_device = executor_->program().inputs()[i].slot == engine::kOnDevice;
+    NEREID_RETURN_IF_ERROR(on_device ? FeedInput(batch, i) : FeedHostInput(batch, i));
   }
   return absl::OkStatus();
 }
@@ -249,8 +304,13 @@ absl::Status CudaInstance::Fetch(const Batch& batch, BatchResponses& responses, 
     const TensorSpec* spec = plan_.outputs[i];
     if (spec == nullptr || !responses.AnyWants(*spec)) continue;
     const engine::ProgramTensor& tensor = executor_->program().outputs()[i];
-    Shape shape = tensor.shape;
+    const bool on_device = tensor.slot == engine::kOnDevice;
+    Shape shape = on_device ? tensor.shape : executor_->host_output(i).shape();
     if (plan_.model_batches) {
+    if (!on_device) {
+      NEREID_RETURN_IF_ERROR(FetchHostOutput(*spec, executor_->host_output(i), responses));
+      continue;
+    }
       if (shape.empty() || shape[0] != bucket) {
         return absl::InternalError(StrCat("output '", spec->name, "' has shape ",
                                           ShapeToString(shape), " for a batch of ", bucket,
@@ -259,6 +319,35 @@ absl::Status CudaInstance::Fetch(const Batch& batch, BatchResponses& responses, 
       shape[0] = batch.total_batch_size();
     }
     NEREID_ASSIGN_OR_RETURN(
+absl::Status CudaInstance::FetchHostOutput(const TensorSpec& spec, const engine::HostTensor& tensor,
+                                           BatchResponses& responses) {
+  if (tensor.type() != spec.data_type) {
+    return absl::InternalError(StrCat("output '", spec.name, "' is of type ",
+                                      ProtocolName(tensor.type()), ", not ",
+                                      ProtocolName(spec.data_type)));
+  }
+  if (tensor.type() == DataType::kBytes) {
+    std::string text;
+    std::vector<size_t> offsets;
+    for (const std::string& element : tensor.strings()) {
+      offsets.push_back(text.size());
+      text += element;
+    }
+    return responses.AddStrings(spec, tensor.shape(), {text.data(), text.size(), offsets});
+  }
+  NEREID_ASSIGN_OR_RETURN(const BatchResponses::Slices slices,
+                          responses.AddBuffers(spec, tensor.type(), tensor.shape(), {}));
+  for (const auto& [offset, buffer] : slices) {
+    if (buffer.place().kind != MemoryKind::kGpu) {
+      std::memcpy(buffer.data(), tensor.bytes() + offset, buffer.size());
+      continue;
+    }
+    NEREID_RETURN_IF_ERROR(Device(executor_->stream().CopyToDevice(
+        DeviceAddress(buffer.data()), tensor.bytes() + offset, buffer.size())));
+  }
+  return absl::OkStatus();
+}
+
         const BatchResponses::Slices slices,
         responses.AddBuffers(*spec, tensor.type, shape, {MemoryKind::kGpu, engine_->device()}));
     NEREID_RETURN_IF_ERROR(FetchOutput(i, slices));

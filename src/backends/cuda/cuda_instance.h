@@ -17,7 +17,8 @@
 namespace nereid::cuda {
 
 // Runs batches on one GPU, on a stream of its own: while one instance computes, another may copy. A
-// batch is padded with zeros to the bucket that holds it. Tensors in GPU memory, and large ones in
+// batch is padded with zeros to the bucket that holds it, unless extents in the model depend on
+// data: the zeros could change them. Tensors in GPU memory, and large ones in
 // pinned memory, are copied from and to where they are; the rest goes through pinned memory of the
 // instance, each input and output in as few copies as overlap with filling it.
 class CudaInstance : public Instance {
@@ -56,12 +57,17 @@ class CudaInstance : public Instance {
   absl::Status Run(Batch& batch, BatchResponses& responses);
   absl::StatusOr<std::vector<Shape>> ShapesOf(const Batch& batch, int64_t bucket) const;
   absl::Status Bind(const std::vector<Shape>& shapes);
+  absl::StatusOr<int64_t> BindFor(const Batch& batch);
+  absl::Status Compute();
   absl::Status ReserveStaging();
   absl::Status Feed(const Batch& batch);
   absl::Status FeedInput(const Batch& batch, size_t i);
   absl::Status FeedDirectly(engine::DevicePointer to, const Payload& data);
   absl::Status Fetch(const Batch& batch, BatchResponses& responses, int64_t bucket);
   absl::Status FetchOutput(size_t i, const BatchResponses::Slices& slices);
+  absl::Status FeedHostInput(const Batch& batch, size_t i);
+  absl::Status FetchHostOutput(const TensorSpec& spec, const engine::HostTensor& tensor,
+                               BatchResponses& responses);
   absl::StatusOr<std::byte*> Stage(size_t byte_size);
   absl::Status Device(absl::Status status);
   absl::Status Given(absl::Status status);
@@ -76,6 +82,7 @@ class CudaInstance : public Instance {
   size_t staged_ = 0;                 // bytes of it in use for the batch in work
   std::vector<Delivery> deliveries_;  // of the batch in work
   bool healthy_ = true;
+  bool pads_ = true;  // until a program turns out not to take it
 
   // What was reported last, and for which state.
   InstanceMemory memory_;

@@ -55,6 +55,25 @@ TEST_F(CudaToolTest, ListsWhatRunsAndHowLongItTakes) {
                              ContainsRegex("eager .* ms, .*graph .* ms")));
 }
 
+TEST_F(CudaToolTest, ExtentsThatDependOnDataAreListedAndVerified) {
+  namespace onnx = engine::onnx;
+  WriteModel(onnx::Model(onnx::WithNode(onnx::Node("NonZero", {"X"}, {"n"}, "", "", "nz")) +
+                             onnx::WithNode(onnx::Node("Transpose", {"n"}, {"Y"}, "", "", "turn")) +
+                             onnx::WithInput(onnx::Info("X", 1, {-1, kWidth})) +
+                             onnx::WithOutput(onnx::Info("Y", 7, {-1, 2})),
+                         17));
+  const Outcome run = Run({"--shapes", "X:4x64", "--verify", "--profile", "--trace"});
+  EXPECT_EQ(run.status, 0) << run.out << run.err;
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("2 steps on the host"), HasSubstr("on the host: nz (NonZero)"),
+                    HasSubstr("NonZero 'nz' makes a tensor whose extents depend on data: "
+                              "2 nodes run on the host for it"),
+                    HasSubstr("output Y ["), HasSubstr("from fp32: output Y [")));
+  const Outcome strict = Run({"--shapes", "X:4x64", "--strict"});
+  EXPECT_EQ(strict.status, 1);
+  EXPECT_THAT(strict.err, HasSubstr("NonZero 'nz' makes a tensor whose extents depend on data"));
+}
+
 TEST_F(CudaToolTest, APlanItSavesIsFoundAgain) {
   const std::string plan = model_file_ + ".plan";
   const Outcome first = Run({"--save", plan});

@@ -10,7 +10,14 @@
 namespace nereid::engine {
 
 Difference Compare(std::string name, const HostTensor& got, const HostTensor& want) {
-  Difference difference{std::move(name), want.shape()};
+  Difference difference;
+  difference.name = std::move(name);
+  difference.shape = want.shape();
+  difference.got = got.shape();
+  const bool strings = want.type() == DataType::kBytes;
+  difference.differs_in_kind = got.type() != want.type() || got.shape() != want.shape() ||
+                               (strings && got.strings() != want.strings());
+  if (difference.differs_in_kind || strings) return difference;
   double error = 0, norm = 0;
   for (int64_t i = 0; i < want.element_count(); ++i) {
     const double x = got.AsDouble(i), y = want.AsDouble(i);
@@ -43,6 +50,12 @@ bool AnyExceeds(absl::Span<const Difference> differences, double bound) {
 }
 
 std::string Describe(const Difference& difference) {
+  if (difference.differs_in_kind) {
+    return StrCat("output ", difference.name, " ", ShapeToString(difference.shape),
+                  difference.got == difference.shape
+                      ? std::string(" has other contents")
+                      : StrCat(" has shape ", ShapeToString(difference.got)));
+  }
   char numbers[128];
   std::snprintf(numbers, sizeof(numbers),
                 "relative difference %.3g, largest %.3g, rms of the reference %.3g",

@@ -19,8 +19,14 @@ struct Difference {
   double largest = 0;      // of |got − want|
   double rms = 0;          // of what it should be
   int64_t not_finite = 0;  // elements that are NaN or infinite and should not be, or the reverse
+  // Of another shape or type (extents may depend on data), or of other strings: `got` says what is
+  // there, and the numbers say nothing.
+  bool differs_in_kind = false;
+  Shape got;
 
-  bool Exceeds(double bound) const { return not_finite > 0 || !(relative <= bound); }
+  bool Exceeds(double bound) const {
+    return differs_in_kind || not_finite > 0 || !(relative <= bound);
+  }
 };
 
 Difference Compare(std::string name, const HostTensor& got, const HostTensor& want);

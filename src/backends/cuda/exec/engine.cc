@@ -10,6 +10,7 @@
 
 #include "backends/cuda/exec/precision_guard.h"
 #include "backends/cuda/plan/plan_folder.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -83,6 +84,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramFor(absl::Span<con
   const Key key(shapes.begin(), shapes.end());
   if (auto program = Find(key)) return program;
   const std::lock_guard building(building_);
+  WarnOnce(*program);
   if (auto program = Find(key)) return program;  // somebody else has made it meanwhile
   NEREID_ASSIGN_OR_RETURN(auto program, MakeProgram(shapes, options_.program));
   NEREID_RETURN_IF_ERROR(Guard(shapes));
@@ -100,6 +102,12 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(absl::Span<co
 absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(Graph graph,
                                                                    const ProgramOptions& options) {
   return Program::Create(std::move(graph), *toolbox_, *weights_, constants_, options);
+void Engine::WarnOnce(const Program& program) {
+  if (!program.hidden() || std::exchange(warned_, true)) return;
+  NLOG(Warning) << model_->path() << ": " << program.hidden()->cause << ": "
+                << program.hidden()->nodes << " nodes, from it on, run on the host, slowly";
+}
+
 }
 
 absl::Status Engine::Guard(absl::Span<const Shape> shapes) {

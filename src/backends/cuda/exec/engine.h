@@ -74,6 +74,7 @@ class Engine {
   std::shared_ptr<PlanCache> plans_;
   std::future<void> libraries_;  // being opened
   std::unique_ptr<Toolbox> toolbox_;
+  void WarnOnce(const Program& program);
   std::unique_ptr<WeightStore> weights_;
   ConstantPool constants_;
   const std::shared_ptr<std::atomic<size_t>> executor_bytes_ =
@@ -86,3 +87,4 @@ class Engine {
 };
 
 }  // namespace nereid::engine
+  bool warned_ = false;   // of work on the host; guarded by building_

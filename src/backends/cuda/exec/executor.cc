@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backends/cuda/device/event.h"
-#include "backends/cuda/exec/host_step.h"
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -89,19 +88,41 @@ absl::Status Executor::RunStep(const Binding& binding, size_t i) {
 }
 
 absl::Status Executor::RunOnHost(const Binding& binding, size_t i) {
-  const ProgramStep& step = binding.program->steps()[i];
-  return RunHostStep(binding.program->graph(), std::get<HostSpec>(step.spec), binding.inputs[i],
-                     binding.outputs[i], *stream_);
+  const Graph& graph = binding.program->graph();
+  const auto& spec = std::get<HostSpec>(binding.program->steps()[i].spec);
+  NEREID_RETURN_IF_ERROR(FetchOperands(graph, spec, binding.inputs[i], *stream_, slots_));
+  absl::Status evaluated = Evaluate(graph, spec, slots_);
+  refused_data_ = !evaluated.ok();
+  if (refused_data_) return evaluated;
+  return SendResults(spec, binding.outputs[i], *stream_, slots_);
+}
+
+void Executor::SetHostInput(size_t i, HostTensor tensor) {
+  host_inputs_.resize(program().inputs().size());
+  host_inputs_[i] = std::move(tensor);
+}
+
+void Executor::BeginRun() {
+  refused_data_ = false;
+  slots_.assign(static_cast<size_t>(program().slot_count()), HostTensor());
+  for (size_t i = 0; i < host_inputs_.size() && i < program().inputs().size(); ++i) {
+    const int slot = program().inputs()[i].slot;
+    if (slot >= 0) slots_[static_cast<size_t>(slot)] = host_inputs_[i];
+  }
 }
 
 absl::Status Executor::RunSteps(const Binding& binding, const Segment& segment) {
   for (size_t i = segment.begin; i < segment.end; ++i) {
     NEREID_RETURN_IF_ERROR(RunStep(binding, i));
+    const auto* host = std::get_if<HostSpec>(&binding.program->steps()[i].spec);
+    if (host == nullptr) continue;
+    for (const int slot : host->last_used) slots_[static_cast<size_t>(slot)] = HostTensor();
   }
   return absl::OkStatus();
 }
 
 absl::Status Executor::RunEagerly() {
+  BeginRun();
   for (const Segment& segment : bound_->segments) {
     NEREID_RETURN_IF_ERROR(RunSteps(*bound_, segment));
   }
@@ -112,6 +133,7 @@ absl::Status Executor::RunEagerly() {
 absl::Status Executor::Run() {
   Binding& binding = *bound_;
   if (!binding.has_run || !binding.can_capture) return RunEagerly();
+  BeginRun();
   for (Segment& segment : binding.segments) {
     NEREID_RETURN_IF_ERROR(RunSegment(binding, segment));
   }
@@ -190,6 +212,7 @@ absl::StatusOr<std::vector<float>> Executor::Profile(int rounds) {
   NEREID_ASSIGN_OR_RETURN(const std::unique_ptr<Event> begin, Event::Create(context_, true));
   NEREID_ASSIGN_OR_RETURN(const std::unique_ptr<Event> end, Event::Create(context_, true));
   constexpr int kRepeats = 5;  // in a row, so that the launch itself does not count
+  BeginRun();
   for (int round = 0; round < rounds; ++round) {
     for (size_t i = 0; i < milliseconds.size(); ++i) {
       const int repeats = program().steps()[i].op == nullptr ? 1 : kRepeats;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "backends/cuda/device/device_memory.h"
 #include "backends/cuda/device/stream.h"
+#include "backends/cuda/exec/host_step.h"
 #include "backends/cuda/exec/program.h"
 #include "backends/cuda/exec/segment.h"
 
@@ -35,6 +36,12 @@ class Executor {
   // Of the bound program. The memory is free to be written, or read, between runs.
   DevicePointer input(size_t i) const { return At(program().inputs()[i].address); }
   DevicePointer output(size_t i) const { return At(program().outputs()[i].address); }
+  // What stands for them where an input or output is on the host only (ProgramTensor::slot): an
+  // input stays until the next one, an output until the next run.
+  void SetHostInput(size_t i, HostTensor tensor);
+  const HostTensor& host_output(size_t i) const {
+    return slots_[static_cast<size_t>(program().outputs()[i].slot)];
+  }
   const Program& program() const { return *bound_->program; }
   bool is_bound() const { return bound_ != nullptr; }
   const Stream& stream() const { return *stream_; }
@@ -44,6 +51,9 @@ class Executor {
   absl::Status Run();
   // The same, step by step always.
   absl::Status RunEagerly();
+  // Whether the last run failed over what tensors hold, in an operator on the host: the executor is
+  // as good as before then.
+  bool refused_data() const { return refused_data_; }
   // Milliseconds of each step of the bound program, measured one by one over `rounds` runs.
   absl::StatusOr<std::vector<float>> Profile(int rounds);
 
@@ -51,7 +61,7 @@ class Executor {
   bool has_graph() const { return graph_count() > 0; }
   int graph_count() const;
   // Of the arena and scratch memory.
-  size_t arena_bytes() const { return arena_.size() + workspace_.size(); }
+  size_t arena_bytes() const { return arena_.taken() + workspace_.taken(); }
   // Of all graphs, as segment.h measures them.
   size_t graph_bytes() const;
   size_t memory_bytes() const { return arena_bytes() + graph_bytes(); }
@@ -86,6 +96,7 @@ class Executor {
   absl::Status RunOnHost(const Binding& binding, size_t i);
 
   const std::shared_ptr<Context> context_;
+  void BeginRun();
   const Options options_;
   const std::unique_ptr<Stream> stream_;
   DeviceMemory arena_;
@@ -94,4 +105,7 @@ class Executor {
   Binding* bound_ = nullptr;     // the first of them
 };
 
+  std::vector<HostTensor> host_inputs_;
+  HostSlots slots_;
+  bool refused_data_ = false;
 }  // namespace nereid::engine

@@ -1,7 +1,8 @@
 #include "backends/cuda/exec/host_step.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "backends/cuda/lower/on_host.h"
 #include "backends/cuda/reference/evaluator.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -9,46 +10,60 @@
 namespace nereid::engine {
 namespace {
 
-// A value the node reads: fetched, or a constant.
-const HostTensor* Find(const Graph& graph, const HostSpec& spec,
-                       const std::vector<HostTensor>& fetched, ValueId id) {
-  if (id == kNoValue) return nullptr;
-  if (graph.value(id).is_constant()) return &*graph.value(id).constant;
-  const auto at = std::ranges::find(spec.inputs, id) - spec.inputs.begin();
-  return &fetched[static_cast<size_t>(at)];
-}
+HostTensor& At(HostSlots& slots, int slot) { return slots[static_cast<size_t>(slot)]; }
 
 }  // namespace
 
-absl::Status RunHostStep(const Graph& graph, const HostSpec& spec,
-                         absl::Span<const DevicePointer> inputs,
-                         absl::Span<const DevicePointer> outputs, const Stream& stream) {
+absl::Status FetchOperands(const Graph& graph, const HostSpec& spec,
+                           absl::Span<const DevicePointer> inputs, const Stream& stream,
+                           HostSlots& slots) {
+  if (spec.fetch.empty()) return absl::OkStatus();
+  for (size_t i = 0; i < spec.fetch.size(); ++i) {
+    const Value& value = graph.value(spec.fetch[i].value);
+    HostTensor& tensor = At(slots, spec.fetch[i].slot);
+    tensor = HostTensor(value.type, *value.shape);
+    NEREID_RETURN_IF_ERROR(
+        stream.CopyToHost(tensor.mutable_data<std::byte>(), inputs[i], tensor.byte_size()));
+  }
+  return stream.Synchronize();
+}
+
+absl::Status Evaluate(const Graph& graph, const HostSpec& spec, HostSlots& slots) {
   const Node& node = graph.nodes[static_cast<size_t>(spec.node)];
-  std::vector<HostTensor> fetched;
-  for (size_t i = 0; i < spec.inputs.size(); ++i) {
-    const Value& value = graph.value(spec.inputs[i]);
-    fetched.emplace_back(value.type, *value.shape);
-    NEREID_RETURN_IF_ERROR(stream.CopyToHost(fetched.back().mutable_data<std::byte>(), inputs[i],
-                                             fetched.back().byte_size()));
-  }
-  NEREID_RETURN_IF_ERROR(stream.Synchronize());
+  const Work work = WorkOf(graph, node);
+  std::vector<ValueId> reads(work.node.inputs.begin(), work.node.inputs.end());
+  const std::vector<ValueId> captured = CapturedValues(work.node);
+  reads.insert(reads.end(), captured.begin(), captured.end());
   std::vector<const HostTensor*> operands;
-  for (const ValueId id : node.inputs) operands.push_back(Find(graph, spec, fetched, id));
-  for (const ValueId id : CapturedValues(node)) {
-    operands.push_back(Find(graph, spec, fetched, id));
+  for (size_t i = 0; i < reads.size(); ++i) {
+    if (spec.operands[i] >= 0) {
+      operands.push_back(&At(slots, spec.operands[i]));
+    } else {
+      operands.push_back(reads[i] == kNoValue ? nullptr : &*work.graph.value(reads[i]).constant);
+    }
   }
-  NEREID_ASSIGN_OR_RETURN(const std::vector<HostTensor> results,
-                          EvaluateNode(graph, node, operands));
-  size_t next = 0;
+  NEREID_ASSIGN_OR_RETURN(std::vector<HostTensor> results,
+                          EvaluateNode(work.graph, work.node, operands));
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.HasOutput(i)) continue;
     const Value& value = graph.value(node.outputs[i]);
-    if (results[i].type() != value.type || results[i].shape() != *value.shape) {
-      return absl::InternalError(StrCat(Describe(node), " made ", ShapeToString(results[i].shape()),
-                                        ", not ", ShapeToString(*value.shape)));
+    if (HasPlace(value) &&
+        (results[i].type() != value.type || results[i].shape() != *value.shape)) {
+      return absl::InternalError(StrCat(Describe(work.node), " made ",
+                                        ShapeToString(results[i].shape()), ", not ",
+                                        ShapeToString(*value.shape)));
     }
-    NEREID_RETURN_IF_ERROR(
-        stream.CopyToDevice(outputs[next++], results[i].bytes(), results[i].byte_size()));
+    At(slots, spec.results[i]) = std::move(results[i]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SendResults(const HostSpec& spec, absl::Span<const DevicePointer> outputs,
+                         const Stream& stream, const HostSlots& slots) {
+  if (spec.send.empty()) return absl::OkStatus();
+  for (size_t i = 0; i < spec.send.size(); ++i) {
+    const HostTensor& tensor = slots[static_cast<size_t>(spec.send[i].slot)];
+    NEREID_RETURN_IF_ERROR(stream.CopyToDevice(outputs[i], tensor.bytes(), tensor.byte_size()));
   }
   return stream.Synchronize();
 }

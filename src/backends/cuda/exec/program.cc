@@ -20,7 +20,7 @@ using Ops = std::vector<std::unique_ptr<DeviceOp>>;
 
 std::string NameOf(const Graph& graph, const LoweredStep& step) {
   if (step.nodes.empty()) return StrCat("a ", KindOf(step.spec), " between nodes");
-  return Describe(graph.nodes[static_cast<size_t>(step.nodes.front())]);
+  return Describe(WorkOf(graph, graph.nodes[static_cast<size_t>(step.nodes.front())]).node);
 }
 
 absl::Status Refused(const Graph& graph, const LoweredStep& step, const absl::Status& status) {
@@ -123,6 +123,10 @@ absl::StatusOr<Ops> MakeOps(const Graph& graph, const LoweredProgram& program, T
 }
 
 absl::Status CheckStrict(const Graph& graph, const LoweredProgram& program) {
+  if (const auto hidden = FindHidden(graph)) {
+    return absl::UnimplementedError(StrCat(
+        hidden->cause, ", for which there is no device implementation, and the model is strict"));
+  }
   for (const LoweredStep& step : program.steps) {
     if (!RunsOnHost(step.spec)) continue;
     return absl::UnimplementedError(
@@ -133,7 +137,10 @@ absl::Status CheckStrict(const Graph& graph, const LoweredProgram& program) {
 
 void WarnAboutHost(const Graph& graph, const LoweredProgram& program) {
   for (const LoweredStep& step : program.steps) {
-    if (!RunsOnHost(step.spec)) continue;
+    if (!RunsOnHost(step.spec) ||
+        IsHidden(graph.nodes[static_cast<size_t>(std::get<HostSpec>(step.spec).node)])) {
+      continue;
+    }
     NLOG(Warning) << NameOf(graph, step)
                   << " has no device implementation: it runs on the host, slowly";
   }
@@ -194,14 +201,21 @@ void Program::Fill(LoweredProgram lowered, Ops ops) {
     }
     steps_.push_back(std::move(step));
   }
-  const auto tensor = [&](const Placement& placement) {
-    const auto size = static_cast<int64_t>(ElementByteSize(placement.type));
+  const auto tensor = [&](const Placement& placement, int slot) {
+    const auto size =
+        slot == kOnDevice ? static_cast<int64_t>(ElementByteSize(placement.type)) : int64_t{0};
     return ProgramTensor{placement.type, placement.shape,
                          static_cast<size_t>(ElementsOf(placement.shape) * size),
-                         resolve({placement.buffer, placement.offset * size})};
+                         resolve({placement.buffer, placement.offset * size}), slot};
   };
-  for (const Placement& input : lowered.inputs) inputs_.push_back(tensor(input));
-  for (const Placement& output : lowered.outputs) outputs_.push_back(tensor(output));
+  for (size_t i = 0; i < lowered.inputs.size(); ++i) {
+    inputs_.push_back(tensor(lowered.inputs[i], lowered.input_slots[i]));
+  }
+  for (size_t i = 0; i < lowered.outputs.size(); ++i) {
+    outputs_.push_back(tensor(lowered.outputs[i], lowered.output_slots[i]));
+  }
+  hidden_ = FindHidden(graph_);
+  slot_count_ = lowered.slot_count;
 }
 
 }  // namespace nereid::engine

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "backends/cuda/exec/weight_store.h"
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/lower/on_host.h"
 
 namespace nereid::engine {
 
@@ -34,19 +36,22 @@ struct ProgramStep {
   std::vector<Address> outputs;
 };
 
-// One input or output: dense.
+// One input or output: dense. One whose extents depend on data, or that holds strings, is on the
+// host only: it has a slot there (lower/op_spec.h), and for an output no shape before a run.
 struct ProgramTensor {
   DataType type = DataType::kInvalid;
   Shape shape;
   size_t byte_size = 0;
   Address address;
+  int slot = kOnDevice;
 };
 
 // A model for fixed input shapes, ready to run on one GPU: device work, weights, and a place for
 // every value. Immutable; instances share it.
 class Program {
  public:
-  // `graph`: of known shapes, not legalised. The toolbox and the store must outlive the program.
+  // `graph`: of known input shapes, not legalised. The toolbox and the store must outlive the
+  // program.
   static absl::StatusOr<std::shared_ptr<const Program>> Create(Graph graph, Toolbox& toolbox,
                                                                WeightStore& weights,
                                                                ConstantPool& constants,
@@ -60,6 +65,10 @@ class Program {
   int kernel_count() const { return kernel_count_; }
   // Steps that the reference executor runs: no graph is captured over them.
   int host_step_count() const { return host_step_count_; }
+  // Of these, what had to be put there because of the values it works on. Rows that a batch is
+  // padded with may change what such a program gives.
+  const std::optional<HiddenWork>& hidden() const { return hidden_; }
+  int slot_count() const { return slot_count_; }
 
  private:
   Program() = default;
@@ -74,6 +83,8 @@ class Program {
   PlanBytes bytes_;
   int kernel_count_ = 0;
   int host_step_count_ = 0;
+  std::optional<HiddenWork> hidden_;
+  int slot_count_ = 0;
 };
 
 }  // namespace nereid::engine

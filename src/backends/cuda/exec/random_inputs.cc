@@ -36,6 +36,12 @@ void FillIntegers(HostTensor& tensor, const ValueRange& range, Generator& random
                   [&] { return static_cast<T>(next(random)); });
 }
 
+void FillStrings(HostTensor& tensor, const ValueRange& range, Generator& random) {
+  std::uniform_int_distribution<int64_t> next(static_cast<int64_t>(range.low),
+                                              static_cast<int64_t>(range.high));
+  for (std::string& text : tensor.mutable_strings()) text = StrCat(next(random));
+}
+
 struct Row {
   DataType type;
   void (*fill)(HostTensor& tensor, const ValueRange& range, Generator& random);
@@ -47,7 +53,7 @@ constexpr Row kRows[] = {
     {DataType::kInt16, FillIntegers<int16_t>},   {DataType::kInt8, FillIntegers<int8_t>},
     {DataType::kUint64, FillIntegers<uint64_t>}, {DataType::kUint32, FillIntegers<uint32_t>},
     {DataType::kUint16, FillIntegers<uint16_t>}, {DataType::kUint8, FillIntegers<uint8_t>},
-    {DataType::kBool, FillIntegers<uint8_t>},
+    {DataType::kBool, FillIntegers<uint8_t>},    {DataType::kBytes, FillStrings},
 };
 
 }  // namespace

@@ -21,8 +21,8 @@ struct ValueRange {
 using ValueRanges = std::map<std::string, ValueRange, std::less<>>;
 
 // Tensors for the graph's inputs, of these shapes (parallel to them), uniformly distributed: from
-// -1 to 1 for floating types, 0 or 1 for others, where `ranges` says nothing else. The same for the
-// same seed. UNIMPLEMENTED for inputs of strings.
+// -1 to 1 for floating types, 0 or 1 for others (written out in strings), where `ranges` says
+// nothing else. The same for the same seed.
 absl::StatusOr<std::vector<HostTensor>> RandomInputs(const Graph& graph,
                                                      absl::Span<const Shape> shapes,
                                                      const ValueRanges& ranges, uint64_t seed);

@@ -8,6 +8,10 @@ namespace nereid::engine {
 
 absl::Status FeedInputs(Executor& executor, absl::Span<const HostTensor> inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (executor.program().inputs()[i].slot != kOnDevice) {
+      executor.SetHostInput(i, inputs[i]);
+      continue;
+    }
     NEREID_RETURN_IF_ERROR(executor.stream().CopyToDevice(executor.input(i), inputs[i].bytes(),
                                                           inputs[i].byte_size()));
   }
@@ -18,6 +22,10 @@ absl::StatusOr<std::vector<HostTensor>> FetchOutputs(const Executor& executor) {
   std::vector<HostTensor> outputs;
   for (size_t i = 0; i < executor.program().outputs().size(); ++i) {
     const ProgramTensor& tensor = executor.program().outputs()[i];
+    if (tensor.slot != kOnDevice) {
+      outputs.push_back(executor.host_output(i));
+      continue;
+    }
     HostTensor& output = outputs.emplace_back(tensor.type, tensor.shape);
     NEREID_RETURN_IF_ERROR(executor.stream().CopyToHost(output.mutable_data<std::byte>(),
                                                         executor.output(i), tensor.byte_size));

@@ -67,6 +67,7 @@ std::string Text(const RecurrentSpec& s) {
                 : s.reverse       ? " reverse"
                                   : "");
 }
+std::string Text(const HostSpec& s) { return s.op; }
 template <typename Other>
 std::string Text(const Other&) {
   return "";

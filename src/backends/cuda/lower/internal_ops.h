@@ -27,4 +27,10 @@ inline constexpr char kAddNorm[] = "AddNorm";
 //   other attributes are the operator's. The hidden bias is GRU's Rb for h, [directions, hidden].
 inline constexpr char kRecurrent[] = "Recurrent";
 
+// OnHost (inputs...) → outputs...
+//   Runs the one node of the graph that is its attribute `body` on the host; its inputs are the
+//   body's, its outputs parallel to the node's. Alone its operands may be without a place on the
+//   device (lower/on_host.h).
+inline constexpr char kOnHost[] = "OnHost";
+
 }  // namespace nereid::engine

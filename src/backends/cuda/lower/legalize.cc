@@ -11,6 +11,7 @@
 #include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/lower/internal_ops.h"
 #include "backends/cuda/lower/legalize_rules.h"
+#include "backends/cuda/lower/on_host.h"
 #include "common/strings.h"
 
 namespace nereid::engine {
@@ -353,6 +354,7 @@ HostTensor ConstantPool::JoinColumns(const std::vector<HostTensor>& parts) {
 }
 
 absl::Status Legalize(Graph& graph, const PrecisionOptions& precision, ConstantPool& pool) {
+  HideFromDevice(graph);
   Apply(graph, kRules, precision);
   Apply(graph, kFusions, precision);
   MergeProducts(graph, pool);

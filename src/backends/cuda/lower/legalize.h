@@ -22,8 +22,9 @@ class ConstantPool {
   std::map<std::vector<const void*>, std::pair<std::vector<HostTensor>, HostTensor>> joined_;
 };
 
-// Rewrites a graph of known shapes into what the lowering has device work for, fusing what one
-// piece of work can do (lower/internal_ops.h):
+// Rewrites a graph of known input shapes into what the lowering has device work for, fusing what
+// one piece of work can do (lower/internal_ops.h):
+//   nodes on values without a place on the device → nereid.OnHost;
 //   MatMul, Gemm → nereid.Gemm, with a bias, a residual and an activation that follow;
 //   several of them on one input with weights → one, and a Split;
 //   Conv with one filter a channel → nereid.Depthwise, with the activation that follows;

@@ -41,13 +41,21 @@ struct LoweredStep {
   std::vector<Operand> outputs;
 };
 
-// A graph of known shapes as device work in order of execution.
+// Slot of a tensor that never lies on the device (HostSpec), among them.
+inline constexpr int kOnDevice = -1;
+
+// A graph as device work, and work on the host, in order of execution.
 struct LoweredProgram {
   std::vector<BufferInfo> buffers;
   std::vector<WeightUse> weights;
   std::vector<LoweredStep> steps;
   std::vector<Placement> inputs;   // parallel to the graph's inputs: dense, of the graph's types
   std::vector<Placement> outputs;  // the same for its outputs
+  // Parallel to them: kOnDevice, or the slot of a tensor that is on the host only; its placement
+  // says nothing then.
+  std::vector<int> input_slots;
+  std::vector<int> output_slots;
+  int slot_count = 0;
 };
 
 }  // namespace nereid::engine

@@ -5,6 +5,7 @@
 #include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/lower/cluster.h"
 #include "backends/cuda/lower/layout.h"
+#include "backends/cuda/lower/on_host.h"
 #include "backends/cuda/reference/evaluator.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -106,6 +107,7 @@ absl::StatusOr<LoweredProgram> Lowering::Run() {
   }
   current_.clear();
   NEREID_RETURN_IF_ERROR(PlaceOutputs());
+  EndSlots();
   return std::move(program_);
 }
 
@@ -113,18 +115,12 @@ absl::Status Lowering::Check() const {
   const auto check = [&](ValueId id, const std::string& what) -> absl::Status {
     if (id == kNoValue) return absl::OkStatus();
     const Value& value = graph_.value(id);
-    if (ElementByteSize(value.type) == 0) {
-      return absl::UnimplementedError(
-          StrCat(what, ": value '", value.name, "' is of type ", ProtocolName(value.type)));
-    }
-    if (!value.shape || std::ranges::any_of(*value.shape, [](int64_t n) { return n < 0; })) {
-      return absl::UnimplementedError(
-          StrCat(what, ": the extents of value '", value.name, "' depend on data"));
-    }
-    return absl::OkStatus();
+    if (HasPlace(value)) return absl::OkStatus();
+    return absl::InternalError(
+        StrCat(what, ": value '", value.name, "' has no place on the device"));
   };
-  for (const ValueId id : graph_.inputs) NEREID_RETURN_IF_ERROR(check(id, "input"));
   for (const Node& node : graph_.nodes) {
+    if (IsHidden(node)) continue;
     for (const ValueId id : node.outputs) NEREID_RETURN_IF_ERROR(check(id, Describe(node)));
   }
   return absl::OkStatus();
@@ -161,6 +157,12 @@ void Lowering::PlaceInputs() {
   for (size_t i = 0; i < graph_.inputs.size(); ++i) {
     const ValueId id = graph_.inputs[i];
     const Shape& shape = ShapeOf(id);
+    if (!HasPlace(graph_.value(id))) {
+      program_.inputs.push_back({kNoBuffer, TypeOf(id), 0, shape, {}});
+      program_.input_slots.push_back(NewSlot(id));
+      continue;
+    }
+    program_.input_slots.push_back(kOnDevice);
     const BufferId buffer =
         NewBuffer(BufferKind::kInput, static_cast<int>(i), ByteSize(shape, TypeOf(id)));
     const Placement placement{buffer, TypeOf(id), 0, shape, DenseStrides(shape)};
@@ -170,7 +172,22 @@ void Lowering::PlaceInputs() {
 }
 
 absl::Status Lowering::PlaceOutputs() {
+  const std::vector<NodeId> producers = graph_.Producers();
   for (const ValueId id : graph_.outputs) {
+    const NodeId producer = producers[static_cast<size_t>(id)];
+    const bool hidden = producer >= 0 ? IsHidden(graph_.nodes[static_cast<size_t>(producer)])
+                                      : !HasPlace(graph_.value(id));
+    const auto found = on_host_.find(id);
+    if (hidden && found != on_host_.end()) {
+      program_.outputs.push_back({kNoBuffer, TypeOf(id), 0, {}, {}});
+      program_.output_slots.push_back(found->second.slot);
+      continue;
+    }
+    program_.output_slots.push_back(kOnDevice);
+    if (!HasPlace(graph_.value(id))) {
+      return absl::UnimplementedError(StrCat("output '", graph_.value(id).name,
+                                             "' is a constant without a place on the device"));
+    }
     NEREID_ASSIGN_OR_RETURN(const Operand operand, In(id, TypeOf(id)));
     const Shape& shape = ShapeOf(id);
     const auto size = static_cast<int64_t>(ElementByteSize(TypeOf(id)));
@@ -199,6 +216,10 @@ Operand Lowering::Weight(const HostTensor& tensor, DataType type, WeightForm for
 absl::StatusOr<Placement> Lowering::At(ValueId id) {
   auto& placement = placements_[static_cast<size_t>(id)];
   if (placement) return *placement;
+  if (const auto made = on_host_.find(id); made != on_host_.end()) {
+    Send(id, made->second);
+    return *placement;
+  }
   const HostTensor* constant = Constant(id);
   if (constant == nullptr) {
     return absl::InternalError(
@@ -325,6 +346,7 @@ void Lowering::Emit(const Node& node, OpSpec spec, std::vector<Operand> inputs,
 
 absl::Status Lowering::LowerNode(NodeId id) {
   const Node& node = graph_.nodes[static_cast<size_t>(id)];
+  if (IsHidden(node)) return LowerOnHost(id);
   // Nothing to compute; its outputs may still be read.
   const bool empty = std::ranges::all_of(
       node.outputs, [&](ValueId out) { return out == kNoValue || ElementsOf(ShapeOf(out)) == 0; });
@@ -344,31 +366,72 @@ bool Lowering::IsAligned(const Placement& p) {
   return p.offset * static_cast<int64_t>(ElementByteSize(p.type)) % kOperandAlignment == 0;
 }
 
+int Lowering::NewSlot(ValueId id) {
+  const int slot = program_.slot_count++;
+  on_host_[id] = {slot, program_.steps.size()};
+  return slot;
+}
+
+absl::StatusOr<int> Lowering::SlotOf(ValueId id, HostSpec& spec, std::vector<Operand>& inputs) {
+  if (const auto found = on_host_.find(id); found != on_host_.end()) return found->second.slot;
+  NEREID_ASSIGN_OR_RETURN(const Operand operand, In(id, TypeOf(id)));
+  inputs.push_back(operand);
+  spec.fetch.push_back({id, NewSlot(id)});
+  return spec.fetch.back().slot;
+}
+
+void Lowering::Send(ValueId id, const HostValue& made) {
+  LoweredStep& step = program_.steps[made.step];
+  step.outputs.push_back(Out(id, TypeOf(id), Order::kDense));
+  std::get<HostSpec>(step.spec).send.push_back({id, made.slot});
+}
+
 absl::Status Lowering::LowerOnHost(NodeId id) {
   const Node& node = graph_.nodes[static_cast<size_t>(id)];
-  if (!HasReference(node)) {
-    return absl::UnimplementedError(StrCat(Describe(node), " is not supported"));
+  const Work work = WorkOf(graph_, node);
+  if (!HasReference(work.node)) {
+    return absl::UnimplementedError(StrCat(Describe(work.node), " is not supported"));
   }
   HostSpec spec;
   spec.node = id;
-  std::vector<Operand> inputs, outputs;
-  std::vector<ValueId> reads(node.inputs.begin(), node.inputs.end());
-  const std::vector<ValueId> captured = CapturedValues(node);
+  spec.op = work.node.op;
+  std::vector<Operand> inputs;
+  std::vector<ValueId> reads(work.node.inputs.begin(), work.node.inputs.end());
+  const std::vector<ValueId> captured = CapturedValues(work.node);
   reads.insert(reads.end(), captured.begin(), captured.end());
-  for (const ValueId read : reads) {
-    if (read == kNoValue || Constant(read) != nullptr) continue;
-    if (std::ranges::find(spec.inputs, read) != spec.inputs.end()) continue;
-    NEREID_ASSIGN_OR_RETURN(const Operand operand, In(read, TypeOf(read)));
-    spec.inputs.push_back(read);
-    inputs.push_back(operand);
+  for (ValueId read : reads) {
+    spec.operands.push_back(-1);
+    if (read == kNoValue || work.graph.value(read).is_constant()) continue;
+    if (IsHidden(node)) {
+      const auto at = std::ranges::find(work.graph.inputs, read) - work.graph.inputs.begin();
+      read = node.inputs[static_cast<size_t>(at)];
+    }
+    NEREID_ASSIGN_OR_RETURN(spec.operands.back(), SlotOf(read, spec, inputs));
   }
   for (const ValueId made : node.outputs) {
-    if (made == kNoValue) continue;
-    spec.outputs.push_back(made);
-    outputs.push_back(Out(made, TypeOf(made)));
+    spec.results.push_back(made == kNoValue ? -1 : NewSlot(made));
   }
-  Emit(node, std::move(spec), std::move(inputs), std::move(outputs));
+  Emit(node, std::move(spec), std::move(inputs), {});
   return absl::OkStatus();
+}
+
+// Tensors on the host go as soon as nothing reads them any more.
+void Lowering::EndSlots() {
+  std::vector<bool> used(static_cast<size_t>(program_.slot_count), false);
+  for (const int slot : program_.output_slots) {
+    if (slot != kOnDevice) used[static_cast<size_t>(slot)] = true;
+  }
+  for (auto step = program_.steps.rbegin(); step != program_.steps.rend(); ++step) {
+    auto* host = std::get_if<HostSpec>(&step->spec);
+    if (host == nullptr) continue;
+    for (const auto* slots : {&host->operands, &host->results}) {
+      for (const int slot : *slots) {
+        if (slot < 0 || used[static_cast<size_t>(slot)]) continue;
+        used[static_cast<size_t>(slot)] = true;
+        host->last_used.push_back(slot);
+      }
+    }
+  }
 }
 
 }  // namespace nereid::engine

@@ -24,8 +24,7 @@ struct LoweringOptions {
   bool channels_last = true;
 };
 
-// A legal graph of known shapes as device work. UNIMPLEMENTED, naming the node, when an extent is
-// not known or a tensor holds strings.
+// A legal graph as device work. UNIMPLEMENTED, naming the node, when nothing can run one.
 absl::StatusOr<LoweredProgram> LowerGraph(const Graph& graph, const LoweringOptions& options);
 
 inline constexpr int64_t kOperandAlignment = 16;
@@ -84,6 +83,17 @@ class Lowering {
 
  private:
   absl::StatusOr<Operand> CopyUnaligned(const Placement& from, DataType type, Order order);
+  // A tensor on the host, and the step that brings it there: what is first asked for on the device
+  // later is sent by that step.
+  struct HostValue {
+    int slot = -1;
+    size_t step = 0;
+  };
+  // The slot of what the step being emitted reads; fetched, unless a step before it has done so.
+  absl::StatusOr<int> SlotOf(ValueId id, HostSpec& spec, std::vector<Operand>& inputs);
+  int NewSlot(ValueId id);
+  void Send(ValueId id, const HostValue& made);
+  void EndSlots();
   BufferId NewBuffer(BufferKind kind, int index, size_t byte_size);
   absl::Status Check() const;
   void PlaceInputs();
@@ -98,6 +108,7 @@ class Lowering {
   LoweredProgram program_;
   std::vector<std::optional<Placement>> placements_;                   // by value
   std::map<std::tuple<ValueId, DataType, Order>, Operand> converted_;  // what In() made
+  std::map<ValueId, HostValue> on_host_;
   std::map<std::tuple<const void*, int64_t, DataType, WeightForm>, BufferId> weights_;
   std::vector<NodeId> current_;  // nodes whose steps are being emitted
 };

@@ -54,12 +54,21 @@ struct FillSpec {
   int64_t count = 0;
   double value = 0;
 };
-// Nodes that the reference executor runs on the host, between two pieces of device work. Inputs are
-// dense and of the types the graph gives; so are the outputs.
+// A node that the reference executor runs on the host, between two pieces of device work. Tensors
+// on the host lie in numbered slots; what is fetched into one stays there for later steps. On the
+// device they are dense and of the types the graph gives.
 struct HostSpec {
+  struct Transfer {
+    ValueId value = kNoValue;
+    int slot = -1;
+  };
   NodeId node = -1;
-  std::vector<ValueId> inputs;   // parallel to the step's inputs
-  std::vector<ValueId> outputs;  // parallel to the step's outputs
+  std::string op;               // operator that runs: not nereid.OnHost, but what it stands for
+  std::vector<Transfer> fetch;  // parallel to the step's inputs
+  std::vector<Transfer> send;   // parallel to the step's outputs
+  std::vector<int> operands;    // slots of all that the node reads; -1: a constant, or left out
+  std::vector<int> results;     // slots of its outputs; -1: not wanted
+  std::vector<int> last_used;   // slots that no later step reads
 };
 
 // What a step of a lowered program does: plain data, so that lowering is decided, and tested,

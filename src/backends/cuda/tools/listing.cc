@@ -59,9 +59,14 @@ void PrintLayers(absl::Span<const LayerRow> layers, bool each) {
   if (measured) std::printf("%sin all steps\n", TimeText(total.milliseconds).c_str());
 }
 
-void PrintHostSteps(absl::Span<const LayerRow> layers) {
+void PrintHostSteps(absl::Span<const LayerRow> layers, const std::optional<HiddenWork>& hidden) {
   for (const LayerRow& layer : layers) {
-    if (RunsOnHost(*layer.spec)) std::printf("on the host: %s\n", layer.name.c_str());
+    const auto* spec = std::get_if<HostSpec>(layer.spec);
+    if (spec == nullptr) continue;
+    std::printf("on the host: %s (%s)\n", layer.name.c_str(), spec->op.c_str());
+  }
+  if (hidden) {
+    std::printf("%s: %d nodes run on the host for it\n", hidden->cause.c_str(), hidden->nodes);
   }
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "backends/cuda/exec/engine_model.h"
+#include "backends/cuda/lower/on_host.h"
 #include "backends/cuda/lower/op_spec.h"
 
 namespace nereid::engine {
@@ -23,8 +25,9 @@ std::string ShapesText(absl::Span<const Shape> shapes);
 // The layers one by one, when `each`; then how many there are of each kind, and their times.
 void PrintLayers(absl::Span<const LayerRow> layers, bool each);
 
-// Steps that the reference executor runs, with their nodes' names.
-void PrintHostSteps(absl::Span<const LayerRow> layers);
+// Steps that the reference executor runs, with their nodes' names and operators; and why, where it
+// is for what they work on.
+void PrintHostSteps(absl::Span<const LayerRow> layers, const std::optional<HiddenWork>& hidden);
 
 void PrintMemory(const PlanBytes& bytes, bool workspace_is_known);
 

@@ -56,7 +56,7 @@ absl::Status PrintProgram(const ToolRun& run, Executor& executor) {
     for (size_t i = 0; i < layers.size(); ++i) layers[i].milliseconds = times[i];
     PrintLayers(layers, true);
   }
-  PrintHostSteps(layers);
+  PrintHostSteps(layers, program.hidden());
   return absl::OkStatus();
 }
 

@@ -33,9 +33,11 @@ PlanBytes BytesOf(const LoweredProgram& program) {
 
 absl::Status CheckStrict(absl::Span<const LayerRow> layers) {
   for (const LayerRow& layer : layers) {
-    if (!RunsOnHost(*layer.spec)) continue;
-    return absl::UnimplementedError(StrCat(
-        "node '", layer.name, "' has no device implementation, and the model is to be strict"));
+    const auto* spec = std::get_if<HostSpec>(layer.spec);
+    if (spec == nullptr) continue;
+    return absl::UnimplementedError(
+        StrCat(spec->op, " '", layer.name,
+               "' has no device implementation, and the model is to be strict"));
   }
   return absl::OkStatus();
 }
@@ -105,7 +107,7 @@ absl::Status RunShapes(ToolRun& run, absl::Span<const Shape> shapes) {
               layers.size(), host_steps);
   PrintMemory(BytesOf(program), false);
   PrintLayers(layers, options.times_layers());
-  PrintHostSteps(layers);
+  PrintHostSteps(layers, FindHidden(graph));
   if (options.engine.program.strict) NEREID_RETURN_IF_ERROR(CheckStrict(layers));
   if (!options.arch.empty()) NEREID_RETURN_IF_ERROR(CompileKernels(run, program));
   if (options.verify || options.check_precision) return Verify(run, optimised, shapes);
