@@ -144,6 +144,23 @@ TEST(SpecializeTest, LoopsThatDependOnDataStay) {
   EXPECT_EQ(OutputShape(special), (Shape{-1, 2, 4}));
 }
 
+TEST(SpecializeTest, WhatALoopOfManyTurnsCollectsHasAKnownLength) {
+  const std::string many =
+      onnx::WithConstant(onnx::Tensor("many", 7, {}, onnx::PackedInts(7, {1000})));
+  const std::string turn = N("Tanh", {"v"}, {"w"}) + N("Relu", {"w"}, {"each"});
+  const std::string rest = N("Neg", {"all"}, {"y"});
+  // It is known only while the body goes on in any case.
+  const std::string always = N("Identity", {"go"}, {"go_on"}) + turn;
+  const std::string perhaps =
+      N("ReduceMax", {"v"}, {"m"}, onnx::Attribute("keepdims", int64_t{0})) +
+      onnx::WithConstant(onnx::Tensor("limit", 1, {}, onnx::RawData(onnx::Raw<float>({1})))) +
+      N("Less", {"m", "limit"}, {"go_on"}) + turn;
+  EXPECT_EQ(OutputShape(Special(ImportGraph(Model(many + Loop(always, "many") + rest)), {{2, 4}})),
+            (Shape{1000, 2, 4}));
+  EXPECT_EQ(OutputShape(Special(ImportGraph(Model(many + Loop(perhaps, "many") + rest)), {{2, 4}})),
+            (Shape{-1, 2, 4}));
+}
+
 TEST(SpecializeTest, WhatALoopMakesLargerIsNotKnown) {
   const std::string body = N("Identity", {"go"}, {"go_on"}) +
                            N("Concat", {"v", "v"}, {"w"}, onnx::Attribute("axis", int64_t{0})) +

@@ -58,6 +58,12 @@ absl::Status Cast(InferContext& context) {
   return absl::OkStatus();
 }
 
+absl::Status StringConcat(InferContext& context) {
+  NEREID_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  context.Set(0, DataType::kBytes, std::move(shape));
+  return absl::OkStatus();
+}
+
 absl::Status CastLike(InferContext& context) {
   context.SetLike(0, 0, context.Type(1));
   return absl::OkStatus();
@@ -110,6 +116,7 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"Atan", Same, 1},
     {"Atanh", Same, 1},
     {"BatchNormalization", Same, 5},
+    {"BitCast", Cast, 1},
     {"BitShift", Arithmetic, 2},
     {"BitwiseAnd", Arithmetic, 2},
     {"BitwiseNot", Same, 1},
@@ -181,8 +188,10 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"Softplus", Same, 1},
     {"Softsign", Same, 1},
     {"Sqrt", Same, 1},
+    {"StringConcat", StringConcat, 2},
     {"Sub", Arithmetic, 2},
     {"Sum", Arithmetic, 1},
+    {"SwiGLU", Same, 2},
     {"Swish", Same, 1},
     {"Tan", Same, 1},
     {"Tanh", Same, 1},

@@ -1,6 +1,7 @@
 // Operators that pick elements: gather, reduce, search.
 
 #include <array>
+#include <utility>
 
 #include "backends/cuda/passes/infer_rules.h"
 #include "common/status_macros.h"
@@ -150,6 +151,29 @@ absl::Status Compress(InferContext& context) {
   return absl::OkStatus();
 }
 
+// (x) → (different slices, first places, which each is, how many of each)
+absl::Status Unique(InferContext& context) {
+  std::optional<Shape> out = Shape{-1};
+  int64_t slices = -1;
+  const Shape* in = context.In(0);
+  if (context.node.attributes.contains("axis")) {
+    out.reset();
+    if (in != nullptr) {
+      NEREID_ASSIGN_OR_RETURN(const size_t axis,
+                              NormalizeAxis(context.node.Int("axis", 0), in->size()));
+      out = *in;
+      slices = std::exchange((*out)[axis], -1);
+    }
+  } else if (in != nullptr) {
+    NEREID_ASSIGN_OR_RETURN(slices, MultiplyExtents(*in));
+  }
+  context.Set(0, context.Type(0), std::move(out));
+  context.Set(1, DataType::kInt64, Shape{-1});
+  context.Set(2, DataType::kInt64, Shape{slices});
+  context.Set(3, DataType::kInt64, Shape{-1});
+  return absl::OkStatus();
+}
+
 absl::Status NonMaxSuppression(InferContext& context) {
   context.Set(0, DataType::kInt64, Shape{-1, 3});
   return absl::OkStatus();
@@ -200,6 +224,7 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"ReduceSumSquare", Reduce, 1},
     {"RoiAlign", RoiAlign, 3},
     {"TopK", TopK, 2},
+    {"Unique", Unique, 1},
 });
 
 }  // namespace

@@ -331,6 +331,26 @@ absl::Status Pad(InferContext& context) {
   return absl::OkStatus();
 }
 
+// (x, extents along `axes`)
+absl::Status CenterCropPad(InferContext& context) {
+  const Shape* in = context.In(0);
+  if (in == nullptr) return SetUnknownOutputs(context, std::nullopt);
+  const auto extents = context.Ints(1);
+  const std::vector<int64_t> axes = context.node.Ints("axes");
+  const size_t count = axes.empty() ? in->size() : axes.size();
+  if (extents.has_value()) NEREID_RETURN_IF_ERROR(CheckExtents(*extents, 0));
+  if (extents.has_value() && extents->size() != count) return context.Error("shape does not fit");
+  Shape out = *in;
+  for (size_t i = 0; i < count; ++i) {
+    NEREID_ASSIGN_OR_RETURN(
+        const size_t axis,
+        NormalizeAxis(axes.empty() ? static_cast<int64_t>(i) : axes[i], in->size()));
+    out[axis] = extents.has_value() ? (*extents)[i] : -1;
+  }
+  context.Set(0, context.Type(0), std::move(out));
+  return absl::OkStatus();
+}
+
 // (x, roi?, scales?, sizes?)
 absl::Status Resize(InferContext& context) {
   const Shape* in = context.In(0);
@@ -409,6 +429,7 @@ absl::Status DepthToSpace(InferContext& context) { return MoveBlocks(context, tr
 absl::Status SpaceToDepth(InferContext& context) { return MoveBlocks(context, false); }
 
 constexpr std::array kRows = std::to_array<InferRow>({
+    {"CenterCropPad", CenterCropPad, 2},
     {"Concat", Concat, 1},
     {"DepthToSpace", DepthToSpace, 1},
     {"Expand", Expand, 2},

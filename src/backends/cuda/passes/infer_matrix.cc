@@ -194,8 +194,23 @@ absl::Status Fmha(InferContext& context) {
   return absl::OkStatus();
 }
 
+absl::Status Det(InferContext& context) {
+  std::optional<Shape> out;
+  if (const Shape* x = context.In(0); x != nullptr) {
+    if (x->size() < 2) return context.Error("the input has rank ", x->size());
+    const int64_t rows = (*x)[x->size() - 2], columns = x->back();
+    if (rows >= 0 && columns >= 0 && rows != columns) {
+      return context.Error("the input is not square");
+    }
+    out = Shape(x->begin(), x->end() - 2);
+  }
+  context.Set(0, context.Type(0), std::move(out));
+  return absl::OkStatus();
+}
+
 constexpr std::array kRows = std::to_array<InferRow>({
     {"Attention", Attention, 3},
+    {"Det", Det, 1},
     {"Einsum", Einsum, 1},
     {"GRU", Recurrent, 3},
     {"Gemm", Gemm, 2},

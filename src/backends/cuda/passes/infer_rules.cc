@@ -9,7 +9,8 @@ namespace nereid::engine {
 namespace {
 
 constexpr absl::Span<const InferRow> (*kFamilies[])() = {
-    ElementwiseShapes, LayoutShapes, WindowShapes, MatrixShapes, IndexShapes, OtherShapes,
+    ElementwiseShapes, LayoutShapes, WindowShapes, MatrixShapes,
+    IndexShapes,       OtherShapes,  SignalShapes,
 };
 
 const InferRow* FindRow(const Node& node) {

@@ -66,6 +66,7 @@ absl::Span<const InferRow> WindowShapes();
 absl::Span<const InferRow> MatrixShapes();
 absl::Span<const InferRow> IndexShapes();
 absl::Span<const InferRow> OtherShapes();
+absl::Span<const InferRow> SignalShapes();
 
 // Extents larger than this are refused, so that arithmetic on them cannot overflow.
 inline constexpr int64_t kMaxExtent = int64_t{1} << 40;

@@ -114,6 +114,45 @@ absl::Status Pool(InferContext& context) {
   return absl::OkStatus();
 }
 
+// (x, w, offsets [N, …, output...], ...)
+absl::Status DeformConv(InferContext& context) {
+  const Shape* weight = context.In(1);
+  const Shape* offsets = context.In(2);
+  std::optional<Shape> out;
+  if (weight != nullptr && offsets != nullptr && offsets->size() >= 2) {
+    out = *offsets;
+    (*out)[1] = weight->empty() ? -1 : (*weight)[0];
+  }
+  context.Set(0, context.Type(0), std::move(out));
+  return absl::OkStatus();
+}
+
+// (x, indices, output extents?)
+absl::Status MaxUnpool(InferContext& context) {
+  const Shape* x = context.In(0);
+  std::optional<Shape> out;
+  if (const auto given = context.Ints(2); given.has_value()) {
+    out = Shape(given->begin(), given->end());
+  } else if (x != nullptr && x->size() >= 3) {
+    out = *x;
+    const std::vector<int64_t> kernel = context.node.Ints("kernel_shape");
+    NEREID_ASSIGN_OR_RETURN(const KernelWindow window,
+                            ReadKernelWindow(context.node, kernel, Spatial(*x)));
+    for (size_t i = 0; i + 2 < x->size(); ++i) {
+      const int64_t in = (*x)[2 + i];
+      if (in < 0 || context.Has(2)) {
+        (*out)[2 + i] = -1;
+        continue;
+      }
+      NEREID_ASSIGN_OR_RETURN(const int64_t spread, MultiplyExtents({in, window.strides[i]}));
+      (*out)[2 + i] =
+          spread - window.strides[i] + window.kernel[i] - window.begin[i] - window.end[i];
+    }
+  }
+  context.Set(0, context.Type(0), std::move(out));
+  return absl::OkStatus();
+}
+
 absl::Status GlobalPool(InferContext& context) {
   std::optional<Shape> out;
   if (const Shape* x = context.In(0); x != nullptr) {
@@ -130,11 +169,13 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"Conv", Conv, 2},
     {"ConvInteger", ConvInteger, 2},
     {"ConvTranspose", ConvTranspose, 2},
+    {"DeformConv", DeformConv, 3},
     {"GlobalAveragePool", GlobalPool, 1},
     {"GlobalLpPool", GlobalPool, 1},
     {"GlobalMaxPool", GlobalPool, 1},
     {"LpPool", Pool, 1},
     {"MaxPool", Pool, 1},
+    {"MaxUnpool", MaxUnpool, 2},
     {"QLinearConv", QLinearConv, 8},
     {"nereid.FusedConv", Conv, 2},
 });

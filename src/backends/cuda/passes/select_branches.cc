@@ -29,7 +29,10 @@ constexpr struct {
                 {"GatherND", 1},
                 {"If", -1},
                 {"Loop", -1},
+                {"MaxUnpool", 1},
+                {"MelWeightMatrix", -1},
                 {"Multinomial", -1},
+                {"NegativeLogLikelihoodLoss", 1},
                 {"NonMaxSuppression", -1},
                 {"NonZero", -1},
                 {"OneHot", 1},
@@ -41,6 +44,7 @@ constexpr struct {
                 {"Scan", -1},
                 {"ScatterElements", 1},
                 {"ScatterND", 1},
+                {"SoftmaxCrossEntropyLoss", 1},
                 {"TensorScatter", -1},
                 {"Unique", -1}};
 

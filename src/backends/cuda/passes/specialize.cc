@@ -355,6 +355,35 @@ void SetOutput(Graph& graph, const Node& node, size_t i, const Value& type) {
   output.shape = type.shape;
 }
 
+// How often a Loop runs; -1: it depends on data.
+int64_t TurnsOf(const Graph& to, const Node& node, const Graph& body) {
+  if (!node.HasInput(0)) return -1;
+  const Value& trips = to.value(node.inputs[0]);
+  if (!trips.is_constant() || !trips.constant->is_scalar_like()) return -1;
+  if (node.HasInput(1)) {
+    const Value& condition = to.value(node.inputs[1]);
+    if (!condition.is_constant() || !condition.constant->is_scalar_like()) return -1;
+    if (condition.constant->AsInt64(0) == 0) return 0;
+  }
+  // The body hands on the condition that it is given, or a constant one.
+  ValueId goes_on = body.outputs[0];
+  const std::vector<NodeId> producers = body.Producers();
+  for (;;) {
+    const Value& value = body.value(goes_on);
+    if (value.is_constant() && value.constant->is_scalar_like() &&
+        value.constant->AsInt64(0) != 0) {
+      break;
+    }
+    if (goes_on == body.inputs[1]) break;
+    const NodeId producer = producers[static_cast<size_t>(goes_on)];
+    if (producer < 0) return -1;
+    const Node& made = body.nodes[static_cast<size_t>(producer)];
+    if (made.op != "Identity" || !made.domain.empty()) return -1;
+    goes_on = made.inputs[0];
+  }
+  return std::max<int64_t>(0, trips.constant->AsInt64(0));
+}
+
 Value WithLeading(const Value& value, int64_t extent, size_t axis) {
   Value out = TypeOnly(value);
   if (out.shape.has_value() && axis <= out.shape->size()) {
@@ -443,9 +472,10 @@ absl::Status Specializer::CopyLoop(Node& node, Graph& to) {
       settled = settled && before.shape == inputs[2 + i].shape;
     }
     if (!settled) continue;
+    const int64_t turns = TurnsOf(to, node, copy);
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const Value& output = copy.value(copy.outputs[1 + i]);
-      SetOutput(to, node, i, i < carried ? inputs[2 + i] : WithLeading(output, -1, 0));
+      SetOutput(to, node, i, i < carried ? inputs[2 + i] : WithLeading(output, turns, 0));
     }
     node.attributes["body"] = GraphPointer(std::make_shared<Graph>(std::move(copy)));
     return absl::OkStatus();
