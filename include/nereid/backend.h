@@ -5,6 +5,7 @@
 // through one; examples/backend_template is a complete project.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,7 +27,7 @@ namespace nereid {
 // A module built against another major version is refused. The minor version grows when something
 // is added that older modules can do without: a field at the end of a context, a header.
 inline constexpr uint32_t kBackendApiMajor = 1;
-inline constexpr uint32_t kBackendApiMinor = 1;
+inline constexpr uint32_t kBackendApiMinor = 2;
 
 // Settings by name: `--backend-config=<backend>,<name>=<value>`, global ones already overlaid.
 using BackendSettings = std::map<std::string, std::string>;
@@ -37,6 +38,10 @@ struct BackendContext {
   BackendSettings settings;
   // Since 1.1. Series of the whole backend, labelled with its name; nullptr: nobody asks.
   std::shared_ptr<BackendMetrics> metrics;
+  // Since 1.2. To be called, from any thread, once nothing of this backend will work again in this
+  // process, with the reason: the server decides whether a new process takes over. Returns at once;
+  // the backend goes on refusing what it cannot do. Further calls do nothing. Empty: nobody asks.
+  std::function<void(std::string reason)> needs_new_process;
 };
 
 // A model version that is being loaded.

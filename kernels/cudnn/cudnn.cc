@@ -26,8 +26,8 @@ absl::Status Cudnn::Open() {
   return CudnnStatus(api_->cudnnCreate(&launcher_), "cudnnCreate");
 }
 
-// In a lost context handles are left as they are: the reset takes what they hold on the GPU, and
-// destroying them works in a context that fails every call.
+// In a lost context handles are left as they are: destroying them works on the GPU, where every
+// call fails.
 Cudnn::~Cudnn() {
   plans_.SetLimit(0);
   if (context_.lost()) return;

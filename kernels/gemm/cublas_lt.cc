@@ -18,7 +18,7 @@ absl::StatusOr<CublasLt*> CublasLt::Of(Context& context) {
   return static_cast<CublasLt*>(resource);
 }
 
-// In a lost context the handle is left as it is: the reset takes what it holds on the GPU.
+// In a lost context the handle is left as it is.
 CublasLt::~CublasLt() {
   if (!context_.lost()) api_->cublasLtDestroy(handle_);
 }

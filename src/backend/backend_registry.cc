@@ -24,6 +24,7 @@ BackendRegistry::Result BackendRegistry::Load(const std::string& path,
   context.directory = path.substr(0, path.rfind('/'));
   context.settings = SettingsOf(backend);
   if (options_.make_metrics) context.metrics = options_.make_metrics(backend);
+  context.needs_new_process = options_.needs_new_process;
   return LoadBackendModule(path, context);
 }
 

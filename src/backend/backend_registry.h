@@ -26,6 +26,8 @@ class BackendRegistry {
     std::map<std::string, BackendSettings> settings;  // by backend; these win over the global ones
     // What a backend of that name publishes through; may be empty.
     std::function<std::shared_ptr<BackendMetrics>(const std::string& backend)> make_metrics;
+    // BackendContext::needs_new_process of all backends; may be empty.
+    std::function<void(std::string reason)> needs_new_process;
   };
 
   // A module in use, for the start-up table.

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "backends/cuda/cuda_memory.h"
 #include "backends/cuda/cuda_model.h"
+#include "backends/cuda/device/cuda_loss.h"
 #include "backends/cuda/onnx/importer.h"
 #include "common/status_macros.h"
 #include "config/complete.h"
@@ -21,6 +22,7 @@ class CudaBackend : public Backend {
  public:
   static absl::StatusOr<std::unique_ptr<CudaBackend>> Create(const BackendContext& context) {
     NEREID_ASSIGN_OR_RETURN(const int default_size, DefaultMaxBatchSize(context.settings));
+    if (context.needs_new_process) engine::WhenCudaIsLost(context.needs_new_process);
     return std::unique_ptr<CudaBackend>(new CudaBackend(context.settings, default_size));
   }
 

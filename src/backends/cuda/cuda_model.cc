@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "backends/cuda/cuda_instance.h"
+#include "backends/cuda/device/context.h"
 #include "backends/cuda/device/cuda_api.h"
 #include "backends/cuda/exec/buckets.h"
 #include "common/status_macros.h"
@@ -127,14 +128,12 @@ absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& c
 absl::StatusOr<std::shared_ptr<CudaEngine>> CudaModel::EngineOn(int device) {
   const std::lock_guard lock(mutex_);
   std::weak_ptr<CudaEngine>& known = engines_[device];
-  if (auto engine = known.lock()) {
-    if (!engine->lost()) return engine;
-    return absl::UnavailableError(
-        StrCat("GPU ", device, " has failed, and other instances have not let go of it"));
-  }
+  if (auto engine = known.lock()) return engine;
   NEREID_ASSIGN_OR_RETURN(std::unique_ptr<engine::Engine> made,
                           engine::Engine::Create(model_, device, options_.engine));
-  auto engine = std::make_shared<CudaEngine>(std::move(made), metrics_, device);
+  engine::MemoryNotes notes =
+      NotesFor(model_->path(), options_, made->context()->fingerprint(), made->plans());
+  auto engine = std::make_shared<CudaEngine>(std::move(made), metrics_, device, std::move(notes));
   known = engine;
   return engine;
 }
@@ -145,10 +144,14 @@ absl::StatusOr<std::unique_ptr<Instance>> CudaModel::CreateInstance(
     return absl::InvalidArgumentError(StrCat(
         "instance '", context.name, "' is KIND_CPU, but the cuda backend runs on GPUs only"));
   }
-  const auto named = [&](const absl::Status& status) {
+  const auto named = [&](absl::Status status) {
+    // Whatever has failed: is it for good?
+    static_cast<void>(engine::Context::Create(context.device));
+    if (engine::IsCudaLost()) status = engine::CudaLost();
     return absl::Status(status.code(), StrCat("instance '", context.name, "' on GPU ",
                                               context.device, ": ", Message(status)));
   };
+  if (engine::IsCudaLost()) return named(engine::CudaLost());
   auto engine = EngineOn(context.device);
   if (!engine.ok()) return named(engine.status());
   auto instance = CudaInstance::Create(*std::move(engine), plan_, metrics_, options_.executor);

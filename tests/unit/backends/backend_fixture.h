@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,7 +48,11 @@ class BackendTest : public ::testing::Test {
   std::string version_path() const { return (root_ / "m" / "1").string(); }
 
   // Settings of the next backends; a registry of its own, so that they take effect.
-  void UseSettings(BackendSettings settings) { registry_ = MakeRegistry(std::move(settings)); }
+  void UseSettings(BackendSettings settings) { registry_ = MakeRegistry(std::move(settings), {}); }
+  // The same for what they tell the server.
+  void WhenNewProcessIsNeeded(std::function<void(std::string reason)> tell) {
+    registry_ = MakeRegistry({}, std::move(tell));
+  }
 
   absl::StatusOr<std::shared_ptr<Backend>> GetBackend(const std::string& backend) {
     return registry_->Get({"m", backend, "", model_path(), version_path()});
@@ -101,16 +106,18 @@ class BackendTest : public ::testing::Test {
   }
 
   std::filesystem::path root_;
-  std::shared_ptr<BackendRegistry> registry_ = MakeRegistry({});
+  std::shared_ptr<BackendRegistry> registry_ = MakeRegistry({}, {});
   std::shared_ptr<const ModelConfig> config_;
   std::shared_ptr<Model> model_;
   std::unique_ptr<Instance> instance_;
 
  private:
-  static std::shared_ptr<BackendRegistry> MakeRegistry(BackendSettings settings) {
+  static std::shared_ptr<BackendRegistry> MakeRegistry(
+      BackendSettings settings, std::function<void(std::string)> needs_new_process) {
     BackendRegistry::Options options;
     options.backend_directory = NEREID_BACKEND_DIR;
     options.global_settings = std::move(settings);
+    options.needs_new_process = std::move(needs_new_process);
     return std::make_shared<BackendRegistry>(std::move(options));
   }
 };

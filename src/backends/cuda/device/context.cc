@@ -5,7 +5,6 @@
 #include <mutex>
 #include <utility>
 
-#include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
@@ -21,8 +20,7 @@ std::string ArchOf(int capability) {
 struct Contexts {
   struct Slot {
     std::weak_ptr<Context> context;
-    std::shared_ptr<Context> kept;  // while it holds resources and is not lost
-    bool lost = false;              // until the reset
+    std::shared_ptr<Context> kept;  // once it holds resources
   };
   std::mutex mutex;
   std::map<int, Slot> slots;  // by ordinal; guarded by mutex
@@ -31,6 +29,12 @@ struct Contexts {
 Contexts& TheContexts() {
   static Contexts& contexts = *new Contexts;
   return contexts;
+}
+
+// Whether a context cannot be made for good. Others may use the GPU, or nobody may.
+bool EndsProcess(CUresult retained) {
+  return IsFatal(retained) && retained != CUDA_ERROR_NO_DEVICE &&
+         retained != CUDA_ERROR_DEVICE_UNAVAILABLE && retained != CUDA_ERROR_UNKNOWN;
 }
 
 }  // namespace
@@ -42,39 +46,36 @@ absl::StatusOr<int> DeviceCount() {
   return count;
 }
 
+absl::StatusOr<std::string> DeviceFingerprint(int ordinal) {
+  Context device;
+  NEREID_ASSIGN_OR_RETURN(device.api_, LoadCuda());
+  device.ordinal_ = ordinal;
+  NEREID_RETURN_IF_ERROR(device.Describe());
+  return device.fingerprint_;
+}
+
 absl::StatusOr<std::shared_ptr<Context>> Context::Create(int ordinal) {
   NEREID_ASSIGN_OR_RETURN(const CudaApi* api, LoadCuda());
+  NEREID_RETURN_IF_ERROR(CudaLost());
   NEREID_ASSIGN_OR_RETURN(const int count, DeviceCount());
   if (ordinal < 0 || ordinal >= count) {
     return absl::NotFoundError(StrCat("no CUDA device ", ordinal, ": the machine has ", count));
   }
-  auto context = Get(api, ordinal);
-  // One that was kept without users, and lost meanwhile, is gone now.
-  return absl::IsUnavailable(context.status()) ? Get(api, ordinal) : context;
-}
-
-absl::StatusOr<std::shared_ptr<Context>> Context::Get(const CudaApi* api, int ordinal) {
-  std::shared_ptr<Context> context, kept;  // let go of without the lock
+  std::shared_ptr<Context> context;  // let go of without the lock
   const std::lock_guard lock(TheContexts().mutex);
-  Contexts::Slot& slot = TheContexts().slots[ordinal];
-  if (slot.lost) {
-    return absl::UnavailableError(
-        StrCat("GPU ", ordinal, " has failed, and not everybody who used it has let go"));
-  }
-  context = slot.context.lock();
+  std::weak_ptr<Context>& known = TheContexts().slots[ordinal].context;
+  context = known.lock();
   if (context == nullptr) {
     context.reset(new Context);
     NEREID_RETURN_IF_ERROR(context->Open(api, ordinal));
-    slot.context = context;
+    known = context;
   }
   NEREID_RETURN_IF_ERROR(context->Bind());
-  // A context may have been lost without anybody having noticed.
+  // It may have been lost without anybody having noticed.
   size_t available = 0, total = 0;
   const CUresult result = api->cuMemGetInfo(&available, &total);
-  if (IsFatal(result)) {
-    slot.lost = context->lost_ = true;
-    kept = std::move(slot.kept);
-  }
+  if (IsFatal(result)) SetCudaLost(ordinal, result, "cuMemGetInfo");
+  NEREID_RETURN_IF_ERROR(CudaLost());
   NEREID_RETURN_IF_ERROR(CudaStatus(result, "cuMemGetInfo"));
   return context;
 }
@@ -82,7 +83,16 @@ absl::StatusOr<std::shared_ptr<Context>> Context::Get(const CudaApi* api, int or
 absl::Status Context::Open(const CudaApi* api, int ordinal) {
   api_ = api;
   ordinal_ = ordinal;
-  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDeviceGet(&device_, ordinal), "cuDeviceGet"));
+  NEREID_RETURN_IF_ERROR(Describe());
+  const CUresult retained = api->cuDevicePrimaryCtxRetain(&context_, device_);
+  if (EndsProcess(retained)) SetCudaLost(ordinal, retained, "cuDevicePrimaryCtxRetain");
+  NEREID_RETURN_IF_ERROR(CudaLost());
+  return CudaStatus(retained, "cuDevicePrimaryCtxRetain");
+}
+
+absl::Status Context::Describe() {
+  const CudaApi* const api = api_;
+  NEREID_RETURN_IF_ERROR(CudaStatus(api->cuDeviceGet(&device_, ordinal_), "cuDeviceGet"));
   const auto attribute = [&](CUdevice_attribute which) {
     int value = 0;
     return api->cuDeviceGetAttribute(&value, which, device_) == CUDA_SUCCESS ? value : 0;
@@ -104,7 +114,7 @@ absl::Status Context::Open(const CudaApi* api, int ordinal) {
   fingerprint_ = StrCat(name_, ", ", arch_, ", ", multiprocessors_, " multiprocessors, ",
                         attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE), " bytes of L2, memory at ",
                         attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE), " kHz, driver ", driver);
-  return CudaStatus(api->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain");
+  return absl::OkStatus();
 }
 
 std::shared_ptr<Context> Context::CreateOffline(std::string arch) {
@@ -121,20 +131,9 @@ std::shared_ptr<Context> Context::CreateOffline(std::string arch) {
 
 Context::~Context() {
   if (context_ == nullptr) return;
-  api_->cuCtxSetCurrent(context_);
+  if (!lost()) api_->cuCtxSetCurrent(context_);
   resources_.clear();
-  if (!lost()) {
-    api_->cuDevicePrimaryCtxRelease(device_);
-    return;
-  }
-  // Libraries that retain the context too keep it from going with our reference.
-  const std::lock_guard lock(TheContexts().mutex);
-  const absl::Status reset =
-      CudaStatus(api_->cuDevicePrimaryCtxReset(device_), "cuDevicePrimaryCtxReset");
-  api_->cuDevicePrimaryCtxRelease(device_);
-  TheContexts().slots[ordinal_].lost = false;
-  NLOG(Warning) << "GPU " << ordinal_ << " was reset for this process"
-                << (reset.ok() ? "" : StrCat(": ", Message(reset)));
+  if (!lost()) api_->cuDevicePrimaryCtxRelease(device_);
 }
 
 bool Context::IsLost(DeviceStream stream) {
@@ -142,18 +141,8 @@ bool Context::IsLost(DeviceStream stream) {
   const CUresult bound = api_->cuCtxSetCurrent(context_);
   const CUresult result =
       bound == CUDA_SUCCESS ? api_->cuStreamSynchronize(static_cast<CUstream>(stream)) : bound;
-  if (!IsFatal(result)) return false;
-  std::shared_ptr<Context> kept;  // let go of without the lock
-  const std::lock_guard lock(TheContexts().mutex);
-  if (!lost_.exchange(true, std::memory_order_acq_rel)) {
-    Contexts::Slot& slot = TheContexts().slots[ordinal_];
-    slot.lost = true;
-    kept = std::move(slot.kept);
-    NLOG(Error) << "GPU " << ordinal_
-                << " has failed for this process, and all its memory is lost: "
-                << Message(CudaStatus(result, "cuStreamSynchronize"));
-  }
-  return true;
+  if (IsFatal(result)) SetCudaLost(ordinal_, result, "cuStreamSynchronize");
+  return lost();
 }
 
 absl::StatusOr<ContextResource*> Context::Resource(const std::string& name,
@@ -168,7 +157,7 @@ absl::StatusOr<ContextResource*> Context::Resource(const std::string& name,
   NEREID_RETURN_IF_ERROR(Bind());
   NEREID_ASSIGN_OR_RETURN(slot->resource, make());
   const std::lock_guard lock(TheContexts().mutex);
-  if (!offline() && !lost()) TheContexts().slots[ordinal_].kept = shared_from_this();
+  if (!offline()) TheContexts().slots[ordinal_].kept = shared_from_this();
   return slot->resource.get();
 }
 

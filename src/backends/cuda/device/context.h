@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,12 +11,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "backends/cuda/device/cuda_api.h"
+#include "backends/cuda/device/cuda_loss.h"
 #include "backends/cuda/device/device_op.h"
 
 namespace nereid::engine {
 
 // Number of GPUs. UNAVAILABLE "no CUDA device" without any.
 absl::StatusOr<int> DeviceCount();
+
+// Context::fingerprint() of a GPU, which need not have a context.
+absl::StatusOr<std::string> DeviceFingerprint(int ordinal);
 
 // What is made once for a context, for all its users, and goes with it: a library's handle.
 // Destroyed while the context is current; when that is lost, no call that works in it may be made
@@ -30,17 +33,14 @@ class ContextResource {
 // One GPU and its primary context, held while this lives. Shared by everything that works on the
 // GPU; what allocates there keeps a shared_ptr. Any thread.
 //
-// Some errors (an illegal address, a failed launch) are fatal to the context: from then on every
-// call in it fails, for all its users, and all its memory is lost. Whoever meets an error asks
-// IsLost(). When the last user of a lost context has let go, the context is reset, and the next
-// Create() gets a new one; in between Create() fails. The driver calls such a process inconsistent:
-// where a reset does not help, Create() goes on failing, and only a new process does.
+// Whoever meets an error asks IsLost(). Contexts that are lost can be destroyed, with everything in
+// them, and nothing else.
 //
-// A context that holds resources stays, without users, until it is lost or the process ends: what
-// libraries make for a context and give back leaves something behind every time.
+// A context that holds resources stays, without users, until the process ends: what libraries make
+// for a context and give back leaves something behind every time.
 class Context : public std::enable_shared_from_this<Context> {
  public:
-  // UNAVAILABLE while a lost context of that GPU still has users.
+  // UNAVAILABLE, as CudaLost() says, once a context was lost.
   static absl::StatusOr<std::shared_ptr<Context>> Create(int ordinal);
   // Stands for a GPU of that architecture on a machine without one: kernels can be compiled for it,
   // nothing can be run or allocated.
@@ -74,15 +74,16 @@ class Context : public std::enable_shared_from_this<Context> {
   using MakeResource = std::function<absl::StatusOr<std::unique_ptr<ContextResource>>()>;
   absl::StatusOr<ContextResource*> Resource(const std::string& name, const MakeResource& make);
 
-  // Whether the context has been found lost. Costs nothing.
-  bool lost() const { return lost_.load(std::memory_order_acquire); }
+  // Whether the context, and with it all others, has been found lost. Costs nothing.
+  bool lost() const { return !offline() && IsCudaLost(); }
   // Finds out, after an error of any call: waits for `stream`, whose answer is final.
   bool IsLost(DeviceStream stream);
 
  private:
   Context() = default;
-  static absl::StatusOr<std::shared_ptr<Context>> Get(const CudaApi* api, int ordinal);
   absl::Status Open(const CudaApi* api, int ordinal);
+  absl::Status Describe();  // all but the context itself
+  friend absl::StatusOr<std::string> DeviceFingerprint(int ordinal);
 
   struct Slot {
     std::mutex mutex;
@@ -91,7 +92,6 @@ class Context : public std::enable_shared_from_this<Context> {
 
   std::mutex resources_mutex_;
   std::map<std::string, Slot> resources_;  // guarded by resources_mutex_; slots stay
-  std::atomic<bool> lost_{false};
   const CudaApi* api_ = nullptr;
   int ordinal_ = 0;
   CUdevice device_ = 0;

@@ -21,7 +21,7 @@
   X(cuGetErrorName)                                                                                \
   X(cuGetErrorString) X(cuDeviceGetCount) X(cuDeviceGet) X(cuDeviceGetName)                        \
       X(cuDeviceGetAttribute) X(cuDeviceGetUuid) X(cuDeviceTotalMem) X(cuDevicePrimaryCtxRetain)   \
-          X(cuDevicePrimaryCtxRelease) X(cuDevicePrimaryCtxReset)                                    \
+          X(cuDevicePrimaryCtxRelease) \
               X(cuCtxSetCurrent) X(cuCtxGetCurrent) X(cuCtxSynchronize)                            \
               X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost)        \
                   X(cuMemHostGetDevicePointer) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(        \
@@ -37,7 +37,7 @@
                                               X(cuModuleGetGlobal) X(cuFuncSetAttribute)           \
                                                   X(cuFuncGetAttribute) X(                         \
                                                       cuOccupancyMaxActiveBlocksPerMultiprocessor) \
-                                                      X(cuLaunchKernel) X(cuLaunchKernelEx)        \
+                                                      X(cuLaunchKernel) X(cuTensorMapEncodeTiled) X(cuTensorMapEncodeIm2col) X(cuLaunchKernelEx)        \
                                                           X(cuPointerGetAttribute)                 \
                                                               X(cuIpcOpenMemHandle)                \
                                                                   X(cuIpcCloseMemHandle)
