@@ -110,7 +110,10 @@ absl::Status Jit::Load(const std::string& source, CUmodule* module) {
   if (store_ != nullptr) known = store_->Find(scope_, KeyOf(source));
   if (context_->offline()) return known ? absl::OkStatus() : Cubin(source).status();
   const auto load = [&](const std::string& code) {
-    return CudaStatus(context_->api().cuModuleLoadData(module, code.data()), "cuModuleLoadData");
+    absl::Status status =
+        CudaStatus(context_->api().cuModuleLoadData(module, code.data()), "cuModuleLoadData");
+    if (status.ok()) code_bytes_ += code.size();
+    return status;
   };
   if (known && load(*known).ok()) return absl::OkStatus();
   NEREID_ASSIGN_OR_RETURN(const std::string code, Cubin(source));

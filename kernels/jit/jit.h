@@ -37,6 +37,8 @@ class Jit {
   absl::StatusOr<CUfunction> Get(const std::string& source, const char* name);
 
   const std::shared_ptr<Context>& context() const { return context_; }
+  // Of the machine code that lies on the GPU.
+  size_t code_bytes() const { return code_bytes_; }
   int compiled_count() const { return compiled_count_; }  // so far; what a store had does not count
 
  private:
@@ -56,6 +58,7 @@ class Jit {
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Module>> modules_;  // by source; guarded by mutex_
   std::atomic<int> compiled_count_ = 0;
+  std::atomic<size_t> code_bytes_ = 0;
 };
 
 }  // namespace nereid::engine

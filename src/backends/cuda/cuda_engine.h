@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "backends/cuda/cuda_memory.h"
 #include "backends/cuda/cuda_metrics.h"
 #include "backends/cuda/exec/engine.h"
 
@@ -14,18 +16,24 @@ namespace nereid::cuda {
 // take. Gone with the last of them. Any thread.
 class CudaEngine {
  public:
-  CudaEngine(std::unique_ptr<engine::Engine> engine, const CudaMetrics& metrics, int device)
-      : engine_(std::move(engine)), metrics_(metrics, device), device_(device) {}
+  CudaEngine(std::unique_ptr<engine::Engine> engine, const CudaMetrics& metrics, int device,
+             engine::MemoryNotes notes)
+      : engine_(std::move(engine)),
+        metrics_(metrics, device),
+        device_(device),
+        findings_(*engine_, std::move(notes)) {}
 
   engine::Engine& operator*() const { return *engine_; }
   engine::Engine* operator->() const { return engine_.get(); }
   int device() const { return device_; }
   bool lost() const { return engine_->context()->lost(); }
 
-  // In use on the GPU: weights, arenas, scratch memory and graphs.
+  // In use on the GPU: weights, machine code, arenas, scratch memory and graphs.
   size_t memory_bytes() const { return engine_->memory_bytes(); }
   // Of host memory, page-locked.
   size_t pinned_bytes() const { return pinned_bytes_; }
+  // What estimates of later loads will say.
+  MemoryFindings& findings() { return findings_; }
 
  private:
   friend class InstanceMemory;
@@ -33,6 +41,7 @@ class CudaEngine {
   const CudaMetrics::OnDevice metrics_;
   const int device_;
   std::atomic<size_t> pinned_bytes_{0};
+  MemoryFindings findings_;
 };
 
 // The part of one instance in these counts; given back with it. One thread.

@@ -6,13 +6,13 @@
 
 #include "backend/bytes_tensor.h"
 #include "backends/cuda/exec/buckets.h"
+#include "backends/cuda/exec/memory_estimate.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
 
 namespace nereid::cuda {
 namespace {
 
-constexpr size_t kStagingAlignment = 256;
 // Rows of pinned memory below this are cheaper to gather than to copy one by one.
 constexpr size_t kDirectBytes = 32 << 10;
 // So many staged bytes are sent on their way while more are staged.
@@ -20,10 +20,6 @@ constexpr size_t kUploadBytes = 1 << 20;
 
 engine::DevicePointer DeviceAddress(const void* data) {
   return reinterpret_cast<engine::DevicePointer>(data);
-}
-
-size_t Aligned(size_t bytes) {
-  return (bytes + kStagingAlignment - 1) / kStagingAlignment * kStagingAlignment;
 }
 
 // Whether the GPU copies from, or to, the place itself.
@@ -71,6 +67,7 @@ absl::Status CudaInstance::RunEmptyBatches(const ModelConfig& config, CudaOption
     NEREID_RETURN_IF_ERROR(Device(executor_->stream().Synchronize()));
     ReportMemory();
   }
+  engine_->findings().Save();
   return absl::OkStatus();
 }
 
@@ -115,12 +112,15 @@ void CudaInstance::ReportMemory() {
   reported_ = program;
   reported_graph_ = executor_->has_graph();
   memory_.Report(executor_->memory_bytes(), staging_.size());
+  if (program == nullptr) return;
+  engine_->findings().Note(*program, executor_->bound_graph_bytes());
 }
 
 absl::Status CudaInstance::Bind(const std::vector<Shape>& shapes) {
   NEREID_ASSIGN_OR_RETURN(auto program, (*engine_)->ProgramFor(shapes));
   return Device(executor_->Bind(std::move(program)));
 }
+
 // The first extent of the program that is bound for the batch.
 absl::StatusOr<int64_t> CudaInstance::BindFor(const Batch& batch) {
   for (;;) {
@@ -141,7 +141,6 @@ absl::Status CudaInstance::Compute() {
   absl::Status status = executor_->Run();
   return executor_->refused_data() ? status : Device(std::move(status));
 }
-
 
 absl::Status CudaInstance::Run(Batch& batch, BatchResponses& responses) {
   // Cheap, and other instances may have been at work on this thread.
@@ -194,13 +193,7 @@ absl::StatusOr<std::vector<Shape>> CudaInstance::ShapesOf(const Batch& batch,
 // Room for all inputs and outputs of the bound program.
 absl::Status CudaInstance::ReserveStaging() {
   staged_ = 0;
-  size_t bytes = 0;
-  for (const engine::ProgramTensor& tensor : executor_->program().inputs()) {
-    bytes += Aligned(tensor.byte_size);
-  }
-  for (const engine::ProgramTensor& tensor : executor_->program().outputs()) {
-    bytes += Aligned(tensor.byte_size);
-  }
+  const size_t bytes = engine::StagingRoom(executor_->program());
   if (bytes <= staging_.size()) return absl::OkStatus();
   staging_ = engine::PinnedMemory();
   reported_ = nullptr;
@@ -210,7 +203,7 @@ absl::Status CudaInstance::ReserveStaging() {
 
 absl::StatusOr<std::byte*> CudaInstance::Stage(size_t byte_size) {
   const size_t at = staged_;
-  staged_ += Aligned(byte_size);
+  staged_ += engine::StagingRoom(byte_size);
   if (staged_ > staging_.size()) {
     return absl::InternalError("more bytes in a batch than its shapes say");
   }
@@ -218,6 +211,13 @@ absl::StatusOr<std::byte*> CudaInstance::Stage(size_t byte_size) {
 }
 
 absl::Status CudaInstance::Feed(const Batch& batch) {
+  for (size_t i = 0; i < plan_.input_names.size(); ++i) {
+    const bool on_device = executor_->program().inputs()[i].slot == engine::kOnDevice;
+    NEREID_RETURN_IF_ERROR(on_device ? FeedInput(batch, i) : FeedHostInput(batch, i));
+  }
+  return absl::OkStatus();
+}
+
 // Only strings are on the host from the beginning.
 absl::Status CudaInstance::FeedHostInput(const Batch& batch, size_t i) {
   const engine::ProgramTensor& tensor = executor_->program().inputs()[i];
@@ -243,13 +243,6 @@ absl::Status CudaInstance::FeedHostInput(const Batch& batch, size_t i) {
   }
   if (next != end) return wrong();
   executor_->SetHostInput(i, std::move(strings));
-  return absl::OkStatus();
-}
-
-  for (size_t i = 0; i < plan_.input_names.size(); ++i) {
-    const bool on_device = executor_->program().inputs()[i].slot == engine::kOnDevice;
-    NEREID_RETURN_IF_ERROR(on_device ? FeedInput(batch, i) : FeedHostInput(batch, i));
-  }
   return absl::OkStatus();
 }
 
@@ -307,10 +300,6 @@ absl::Status CudaInstance::Fetch(const Batch& batch, BatchResponses& responses, 
     const bool on_device = tensor.slot == engine::kOnDevice;
     Shape shape = on_device ? tensor.shape : executor_->host_output(i).shape();
     if (plan_.model_batches) {
-    if (!on_device) {
-      NEREID_RETURN_IF_ERROR(FetchHostOutput(*spec, executor_->host_output(i), responses));
-      continue;
-    }
       if (shape.empty() || shape[0] != bucket) {
         return absl::InternalError(StrCat("output '", spec->name, "' has shape ",
                                           ShapeToString(shape), " for a batch of ", bucket,
@@ -318,7 +307,18 @@ absl::Status CudaInstance::Fetch(const Batch& batch, BatchResponses& responses, 
       }
       shape[0] = batch.total_batch_size();
     }
+    if (!on_device) {
+      NEREID_RETURN_IF_ERROR(FetchHostOutput(*spec, executor_->host_output(i), responses));
+      continue;
+    }
     NEREID_ASSIGN_OR_RETURN(
+        const BatchResponses::Slices slices,
+        responses.AddBuffers(*spec, tensor.type, shape, {MemoryKind::kGpu, engine_->device()}));
+    NEREID_RETURN_IF_ERROR(FetchOutput(i, slices));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CudaInstance::FetchHostOutput(const TensorSpec& spec, const engine::HostTensor& tensor,
                                            BatchResponses& responses) {
   if (tensor.type() != spec.data_type) {
@@ -344,13 +344,6 @@ absl::Status CudaInstance::FetchHostOutput(const TensorSpec& spec, const engine:
     }
     NEREID_RETURN_IF_ERROR(Device(executor_->stream().CopyToDevice(
         DeviceAddress(buffer.data()), tensor.bytes() + offset, buffer.size())));
-  }
-  return absl::OkStatus();
-}
-
-        const BatchResponses::Slices slices,
-        responses.AddBuffers(*spec, tensor.type, shape, {MemoryKind::kGpu, engine_->device()}));
-    NEREID_RETURN_IF_ERROR(FetchOutput(i, slices));
   }
   return absl::OkStatus();
 }

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "backends/cuda/cuda_model.h"
-#include "backends/cuda/exec/engine_model.h"
+#include "backends/cuda/device/context.h"
 #include "common/status_macros.h"
 #include "config/instance_groups.h"
 #include "memory/gpu_devices.h"
@@ -27,41 +26,20 @@ std::map<int, int> InstancesByDevice(const ModelConfig& config) {
   return instances;
 }
 
-// Adds programs up as an engine holds them: each weight once, the arena for the greatest.
-class Sum {
- public:
-  Sum(const engine::EngineModel& model, const engine::ProgramOptions& options)
-      : model_(model), options_(options) {}
+engine::GraphOptions GraphsOf(const CudaOptions& options) {
+  return {options.executor.capture_graphs, options.executor.max_graph_memory_bytes};
+}
 
-  absl::Status Add(const std::vector<Shape>& shapes) {
-    NEREID_ASSIGN_OR_RETURN(engine::Graph graph, engine::OptimizeFor(model_, shapes));
-    NEREID_RETURN_IF_ERROR(engine::Legalize(graph, options_.precision, constants_));
-    NEREID_ASSIGN_OR_RETURN(engine::LoweredProgram program,
-                            engine::LowerGraph(graph, engine::LoweringFor(options_)));
-    for (const engine::BufferInfo& buffer : program.buffers) {
-      if (buffer.kind != engine::BufferKind::kWeight) continue;
-      const engine::WeightUse& use = program.weights[static_cast<size_t>(buffer.index)];
-      const bool is_new =
-          weights_.emplace(use.tensor.bytes(), use.tensor.element_count(), use.type, use.form)
-              .second;
-      if (is_new) bytes_.weights += buffer.byte_size;
-    }
-    const size_t arena = engine::PlanMemory(engine::LifetimesOf(program)).byte_size;
-    bytes_.arena = std::max(bytes_.arena, arena);
-    programs_.push_back(std::move(program));
-    return absl::OkStatus();
-  }
-
-  const engine::PlanBytes& bytes() const { return bytes_; }
-
- private:
-  const engine::EngineModel& model_;
-  const engine::ProgramOptions& options_;
-  engine::ConstantPool constants_;
-  std::vector<engine::LoweredProgram> programs_;  // keep the constants, hence their addresses
-  std::set<std::tuple<const void*, int64_t, DataType, engine::WeightForm>> weights_;
-  engine::PlanBytes bytes_;
-};
+// What is known of the model on that GPU; nothing on a machine without.
+engine::MemoryRecord RecordFor(const engine::EngineModel& model, const CudaOptions& options,
+                               int device) {
+  const auto fingerprint = engine::DeviceFingerprint(device);
+  if (!fingerprint.ok()) return {};
+  engine::MemoryRecord record = NotesFor(model.path(), options, *fingerprint, nullptr).Read();
+  if (record.shared > 0) return record;  // the plan's says no more, and takes the model's digest
+  return NotesFor(model.path(), options, *fingerprint, engine::OpenPlans(model, options.engine))
+      .Read();
+}
 
 }  // namespace
 
@@ -69,20 +47,61 @@ absl::StatusOr<MemoryEstimate> EstimateModelMemory(const ModelConfig& config,
                                                    const std::string& path,
                                                    const CudaOptions& options) {
   NEREID_ASSIGN_OR_RETURN(const auto model, engine::EngineModel::Load(path));
-  Sum sum(*model, options.engine.program);
-  // What is not run at load, the first requests run.
-  const auto warmup = std::max(options.warmup, CudaOptions::Warmup::kEnds);
-  for (const auto& shapes : WarmupShapes(config, model->graph(), warmup)) {
-    NEREID_RETURN_IF_ERROR(sum.Add(shapes));
-  }
-  engine::PlanBytes bytes = sum.bytes();
-  if (bytes.arena == 0) bytes.weights = model->weight_bytes();
+  // What is not run at load, requests run.
+  const auto shapes = WarmupShapes(config, model->graph(), CudaOptions::Warmup::kAll);
   MemoryEstimate estimate;
   for (const auto& [device, instances] : InstancesByDevice(config)) {
-    estimate.items.push_back({{MemoryKind::kGpu, device},
-                              bytes.weights + bytes.arena * static_cast<uint64_t>(instances)});
+    NEREID_ASSIGN_OR_RETURN(
+        const engine::EngineMemory memory,
+        engine::EstimateMemory(*model, shapes, options.engine, GraphsOf(options),
+                               RecordFor(*model, options, device)));
+    const auto count = static_cast<size_t>(instances);
+    estimate.items.push_back({{MemoryKind::kGpu, device}, memory.device_bytes(count)});
+    estimate.items.push_back({{MemoryKind::kPinned, device}, memory.staging * count});
   }
   return estimate;
+}
+
+engine::MemoryNotes NotesFor(const std::string& path, const CudaOptions& options,
+                             const std::string& fingerprint,
+                             std::shared_ptr<engine::PlanCache> plans) {
+  return {{path, fingerprint, engine::MemoryOptionsText(options.engine, GraphsOf(options))},
+          std::move(plans)};
+}
+
+void MemoryFindings::Note(const engine::Program& program, size_t graph_bytes) {
+  const size_t shared = engine_.shared_bytes();
+  const std::lock_guard lock(mutex_);
+  const engine::MemoryRecord before = found_;
+  found_.shared = std::max(found_.shared, shared);
+  found_.Note(engine::ShapesKey(program), engine::MemoryOf(program, graph_bytes));
+  if (found_ != before) notes_.Keep(Merged());
+}
+
+// With what other loads have found about programs that this one has not run.
+engine::MemoryRecord MemoryFindings::Merged() const {
+  engine::MemoryRecord record = notes_.Read();
+  record.shared = std::max(record.shared, found_.shared);
+  for (const auto& [shapes, memory] : found_.programs) record.Note(shapes, memory);
+  return record;
+}
+
+void MemoryFindings::Write(engine::MemoryRecord record) const {
+  notes_.KeepInPlan(record);
+  if (engine_.plans() != nullptr) engine_.plans()->Save();
+}
+
+void MemoryFindings::Save() {
+  const std::lock_guard lock(mutex_);
+  Write(Merged());
+}
+
+// Machine code of candidates that lose a race counts in the load that has raced them only.
+MemoryFindings::~MemoryFindings() {
+  if (found_.programs.empty()) return;
+  engine::MemoryRecord record = Merged();
+  record.shared = found_.shared;
+  Write(std::move(record));
 }
 
 }  // namespace nereid::cuda

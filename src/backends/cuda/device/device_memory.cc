@@ -7,6 +7,12 @@
 
 namespace nereid::engine {
 
+size_t BytesTaken(size_t bytes) {
+  constexpr size_t kSmallUnit = 512, kPage = size_t{2} << 20;
+  const size_t unit = bytes < kPage / 2 ? kSmallUnit : kPage;
+  return (bytes + unit - 1) / unit * unit;
+}
+
 absl::StatusOr<DeviceMemory> DeviceMemory::Allocate(std::shared_ptr<Context> context,
                                                     size_t bytes) {
   if (context->offline()) return absl::UnavailableError("no CUDA device");

@@ -8,6 +8,10 @@
 
 namespace nereid::engine {
 
+// What a block of so many bytes takes on the GPU: the driver hands out small blocks from shared pages,
+// others in pages of 2 MiB.
+size_t BytesTaken(size_t bytes);
+
 // A block of the GPU's memory, aligned to 256 bytes at least; freed with this. Contents undefined.
 class DeviceMemory {
  public:
@@ -20,6 +24,7 @@ class DeviceMemory {
 
   DevicePointer address() const { return address_; }
   size_t size() const { return size_; }
+  size_t taken() const { return BytesTaken(size_); }
 
  private:
   void Release();

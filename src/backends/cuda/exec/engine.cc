@@ -17,18 +17,6 @@
 namespace nereid::engine {
 namespace {
 
-// nullptr when there is nowhere to read or write plans: then the model is not read through for its
-// digest either.
-std::shared_ptr<PlanCache> OpenPlans(const EngineModel& model, const EngineOptions& options) {
-  if (!options.use_plans) return nullptr;
-  PlanCacheOptions where = options.plan_cache;
-  const std::string shipped = StrCat(model.path(), kPlanSuffix);
-  std::error_code error;
-  if (where.shipped.empty() && std::filesystem::exists(shipped, error)) where.shipped = shipped;
-  if (!where.enabled()) return nullptr;
-  return PlanCache::Open(std::move(where), model.Digest());
-}
-
 // Brings the large libraries that the model will need into memory; whoever needs one that is not
 // there gets the error then.
 void OpenLibraries(const std::shared_ptr<const EngineModel>& model) {
@@ -43,6 +31,16 @@ void OpenLibraries(const std::shared_ptr<const EngineModel>& model) {
 }
 
 }  // namespace
+
+std::shared_ptr<PlanCache> OpenPlans(const EngineModel& model, const EngineOptions& options) {
+  if (!options.use_plans) return nullptr;
+  PlanCacheOptions where = options.plan_cache;
+  const std::string shipped = StrCat(model.path(), kPlanSuffix);
+  std::error_code error;
+  if (where.shipped.empty() && std::filesystem::exists(shipped, error)) where.shipped = shipped;
+  if (!where.enabled()) return nullptr;
+  return PlanCache::Open(std::move(where), model.Digest());
+}
 
 Engine::Engine(std::shared_ptr<const EngineModel> model, EngineOptions options)
     : model_(std::move(model)), options_(std::move(options)) {}
@@ -84,9 +82,9 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramFor(absl::Span<con
   const Key key(shapes.begin(), shapes.end());
   if (auto program = Find(key)) return program;
   const std::lock_guard building(building_);
-  WarnOnce(*program);
   if (auto program = Find(key)) return program;  // somebody else has made it meanwhile
   NEREID_ASSIGN_OR_RETURN(auto program, MakeProgram(shapes, options_.program));
+  WarnOnce(*program);
   NEREID_RETURN_IF_ERROR(Guard(shapes));
   if (plans_ != nullptr) plans_->Save();
   Keep(key, program);
@@ -102,12 +100,12 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(absl::Span<co
 absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(Graph graph,
                                                                    const ProgramOptions& options) {
   return Program::Create(std::move(graph), *toolbox_, *weights_, constants_, options);
+}
+
 void Engine::WarnOnce(const Program& program) {
   if (!program.hidden() || std::exchange(warned_, true)) return;
   NLOG(Warning) << model_->path() << ": " << program.hidden()->cause << ": "
                 << program.hidden()->nodes << " nodes, from it on, run on the host, slowly";
-}
-
 }
 
 absl::Status Engine::Guard(absl::Span<const Shape> shapes) {

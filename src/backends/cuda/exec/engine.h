@@ -33,6 +33,10 @@ struct EngineOptions {
   size_t max_programs = 32;
 };
 
+// The plans that an engine of the model would use; nullptr when there is nowhere to read or write
+// them: then the model is not read through for its digest either.
+std::shared_ptr<PlanCache> OpenPlans(const EngineModel& model, const EngineOptions& options);
+
 // A model on one GPU: its weights there, and programs for the shapes it has met. Any thread.
 class Engine {
  public:
@@ -52,9 +56,11 @@ class Engine {
   absl::StatusOr<std::shared_ptr<const Program>> MakeProgram(Graph graph,
                                                              const ProgramOptions& options);
   // nullptr when no plans are read or written.
-  PlanCache* plans() const { return plans_.get(); }
-  // In use by weights, and by the executors that report to it.
-  size_t memory_bytes() const { return weights_->byte_size() + executor_bytes_->load(); }
+  const std::shared_ptr<PlanCache>& plans() const { return plans_; }
+  // In use on the GPU by weights and machine code, which all executors share.
+  size_t shared_bytes() const { return weights_->byte_size() + toolbox_->jit().code_bytes(); }
+  // That, and what executors that report to it take.
+  size_t memory_bytes() const { return shared_bytes() + executor_bytes_->load(); }
   const std::shared_ptr<std::atomic<size_t>>& executor_bytes() const { return executor_bytes_; }
 
  private:
@@ -68,23 +74,23 @@ class Engine {
   std::shared_ptr<const Program> Find(const Key& key);
   void Keep(const Key& key, std::shared_ptr<const Program> program);
   absl::Status Guard(absl::Span<const Shape> shapes);
+  void WarnOnce(const Program& program);
 
   const std::shared_ptr<const EngineModel> model_;
   const EngineOptions options_;
   std::shared_ptr<PlanCache> plans_;
   std::future<void> libraries_;  // being opened
   std::unique_ptr<Toolbox> toolbox_;
-  void WarnOnce(const Program& program);
   std::unique_ptr<WeightStore> weights_;
   ConstantPool constants_;
   const std::shared_ptr<std::atomic<size_t>> executor_bytes_ =
       std::make_shared<std::atomic<size_t>>(0);
   std::mutex building_;   // held while a program is made
   bool guarded_ = false;  // guarded by building_
+  bool warned_ = false;   // of work on the host; guarded by building_
   std::mutex mutex_;      // guards what follows
   std::map<Key, Entry> programs_;
   std::list<Key> ages_;  // most recently used first
 };
 
 }  // namespace nereid::engine
-  bool warned_ = false;   // of work on the host; guarded by building_

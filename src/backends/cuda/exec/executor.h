@@ -64,6 +64,8 @@ class Executor {
   size_t arena_bytes() const { return arena_.taken() + workspace_.taken(); }
   // Of all graphs, as segment.h measures them.
   size_t graph_bytes() const;
+  // Of those of the bound program.
+  size_t bound_graph_bytes() const { return bound_ == nullptr ? 0 : bound_->graph_bytes(); }
   size_t memory_bytes() const { return arena_bytes() + graph_bytes(); }
 
  private:
@@ -94,18 +96,18 @@ class Executor {
   absl::Status Capture(Binding& binding, Segment& segment);
   void KeepGraphsWithinLimit();
   absl::Status RunOnHost(const Binding& binding, size_t i);
+  void BeginRun();
 
   const std::shared_ptr<Context> context_;
-  void BeginRun();
   const Options options_;
   const std::unique_ptr<Stream> stream_;
   DeviceMemory arena_;
   DeviceMemory workspace_;
   std::list<Binding> bindings_;  // most recently used first
   Binding* bound_ = nullptr;     // the first of them
-};
-
   std::vector<HostTensor> host_inputs_;
   HostSlots slots_;
   bool refused_data_ = false;
+};
+
 }  // namespace nereid::engine

@@ -79,7 +79,7 @@ class Program {
   std::vector<ProgramStep> steps_;
   std::vector<ProgramTensor> inputs_;
   std::vector<ProgramTensor> outputs_;
-  std::vector<std::shared_ptr<const DeviceMemory>> weights_;
+  std::vector<WeightStore::Block> weights_;
   PlanBytes bytes_;
   int kernel_count_ = 0;
   int host_step_count_ = 0;

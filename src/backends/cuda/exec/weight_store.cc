@@ -1,5 +1,6 @@
 #include "backends/cuda/exec/weight_store.h"
 
+#include <set>
 #include <utility>
 
 #include "common/parallel_for.h"
@@ -25,7 +26,7 @@ absl::StatusOr<std::vector<WeightStore::Block>> WeightStore::Get(absl::Span<cons
   std::vector<const WeightUse*> missing;
   for (const WeightUse& use : uses) {
     const auto [row, inserted] = held.try_emplace(KeyOf(use));
-    if (inserted) row->second = entries_[row->first].memory.lock();
+    if (inserted) row->second = entries_[row->first].block.lock();
     if (inserted && row->second == nullptr) missing.push_back(&use);
   }
   for (size_t begin = 0, end = 0; begin < missing.size(); begin = end) {
@@ -45,14 +46,20 @@ absl::Status WeightStore::Upload(absl::Span<const WeightUse* const> uses,
   ParallelFor(uses.size(), [&](size_t i) {
     formed[i] = FormWeight(uses[i]->tensor, uses[i]->type, uses[i]->form);
   });
-  std::vector<Block> blocks;
+  size_t bytes = 0;
   for (const absl::StatusOr<HostTensor>& tensor : formed) {
     NEREID_RETURN_IF_ERROR(tensor.status());
-    NEREID_ASSIGN_OR_RETURN(DeviceMemory block,
-                            DeviceMemory::Allocate(context_, tensor->byte_size()));
+    bytes += WeightBlock::RoomFor(tensor->byte_size());
+  }
+  NEREID_ASSIGN_OR_RETURN(DeviceMemory allocated, DeviceMemory::Allocate(context_, bytes));
+  const auto memory = std::make_shared<const DeviceMemory>(std::move(allocated));
+  std::vector<Block> blocks;
+  size_t offset = 0;
+  for (const absl::StatusOr<HostTensor>& tensor : formed) {
+    blocks.push_back(std::make_shared<const WeightBlock>(memory, offset, tensor->byte_size()));
+    offset += WeightBlock::RoomFor(tensor->byte_size());
     NEREID_RETURN_IF_ERROR(
-        stream_->CopyToDevice(block.address(), tensor->bytes(), tensor->byte_size()));
-    blocks.push_back(std::make_shared<const DeviceMemory>(std::move(block)));
+        stream_->CopyToDevice(blocks.back()->address(), tensor->bytes(), tensor->byte_size()));
   }
   NEREID_RETURN_IF_ERROR(stream_->Synchronize());
   for (size_t i = 0; i < uses.size(); ++i) {
@@ -64,10 +71,12 @@ absl::Status WeightStore::Upload(absl::Span<const WeightUse* const> uses,
 
 size_t WeightStore::byte_size() const {
   const std::lock_guard lock(mutex_);
-  size_t bytes = 0;
+  std::set<std::shared_ptr<const DeviceMemory>> held;
   for (const auto& [key, entry] : entries_) {
-    if (const auto memory = entry.memory.lock()) bytes += memory->size();
+    if (const auto block = entry.block.lock()) held.insert(block->memory());
   }
+  size_t bytes = 0;
+  for (const auto& memory : held) bytes += memory->taken();
   return bytes;
 }
 

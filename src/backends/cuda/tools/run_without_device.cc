@@ -123,6 +123,7 @@ absl::Status RunWithoutDevice(ToolRun& run) {
   const ToolOptions& options = run.options;
   if (options.profile) run.undone.push_back("times of layers (--profile)");
   if (options.bench > 0) run.undone.push_back("times of runs (--bench)");
+  if (options.memory) run.undone.push_back("memory in use (--memory)");
   if (options.trace) run.undone.push_back("each layer's result (--trace)");
   if (options.verify) run.undone.push_back("difference of the GPU's results (--verify)");
   if (run.plans != nullptr && options.arch.empty()) {

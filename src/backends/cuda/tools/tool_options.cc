@@ -140,6 +140,11 @@ constexpr Row kRows[] = {
      "compare each layer with the reference executor, nothing being fused across; names the first "
      "that is off",
      Switch<&ToolOptions::trace>},
+    {"--memory", "",
+     "compare the estimate of the memory with what all shapes together take, on a first load and "
+     "on "
+     "a second one",
+     Switch<&ToolOptions::memory>},
     {"--tolerance", "NUMBER", "relative difference of an output that is still fine", SetTolerance},
     {"--save", "FILE",
      "write the plan; MODEL.onnx.plan beside the model is what the server reads. An existing file "

@@ -26,6 +26,7 @@ struct ToolOptions {
   bool verify = false;
   bool check_precision = false;
   bool trace = false;
+  bool memory = false;
   double tolerance = 0;  // 0: by precision
   int bench = 0;         // runs
   std::string save;      // a file or a folder; empty: nothing is saved

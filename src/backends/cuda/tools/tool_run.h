@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "backends/cuda/exec/difference.h"
 #include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/plan/plan_cache.h"
 #include "backends/cuda/tools/tool_options.h"
@@ -24,6 +26,10 @@ struct ToolRun {
 // With the GPU that the options name, and without any.
 absl::Status RunOnDevice(ToolRun& run);
 absl::Status RunWithoutDevice(ToolRun& run);
+
+// Estimates the memory of all shapes, loads and runs them, and prints both; twice: the second
+// estimate is what the first load took.
+absl::Status CompareMemory(const ToolRun& run);
 
 // What the model file says, by the reference executor: no pass has touched the graph.
 absl::StatusOr<std::vector<HostTensor>> ReferenceOutputs(const ToolRun& run,
