@@ -66,8 +66,8 @@ TEST_F(CudaToolTest, ExtentsThatDependOnDataAreListedAndVerified) {
   EXPECT_EQ(run.status, 0) << run.out << run.err;
   EXPECT_THAT(run.out,
               AllOf(HasSubstr("2 steps on the host"), HasSubstr("on the host: nz (NonZero)"),
-                    HasSubstr("NonZero 'nz' makes a tensor whose extents depend on data: "
-                              "2 nodes run on the host for it"),
+                    HasSubstr("NonZero 'nz' makes a tensor whose extents depend on data; "
+                              "nodes that run on the host: 2"),
                     HasSubstr("output Y ["), HasSubstr("from fp32: output Y [")));
   const Outcome strict = Run({"--shapes", "X:4x64", "--strict"});
   EXPECT_EQ(strict.status, 1);
@@ -86,6 +86,42 @@ TEST_F(CudaToolTest, APlanItSavesIsFoundAgain) {
   EXPECT_EQ(std::filesystem::file_size(plan), bytes);
   instance_.reset();
   model_.reset();
+}
+
+TEST_F(CudaToolTest, ComparesTheMemoryThatItEstimatesWithWhatIsUsed) {
+  const auto line = [](const char* load, const char* source, const char* difference) {
+    return ContainsRegex(StrCat("memory, ", load, " load: estimate [0-9.]+ MB \\(", source,
+                                "\\), used [0-9.]+ MB, difference ", difference, " %"));
+  };
+  constexpr char kAny[] = "[-+][0-9.]+", kNone[] = "[-+]0.0";
+  const std::vector<std::string> arguments = {"--shapes", "X:8x64:1x64", "--memory"};
+  const Outcome first = Run(arguments);
+  EXPECT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, AllOf(line("first", "guessed", kAny), line("second", "measured", kNone)));
+  EXPECT_THAT(first.out, HasSubstr("the GPU's free memory fell by "));
+  EXPECT_THAT(Run(arguments).out, line("first", "measured", kNone));
+  // Other shapes have not been measured.
+  EXPECT_THAT(Run({"--shapes", "X:8x64:4x64", "--memory"}).out, line("first", "guessed", kAny));
+}
+
+TEST_F(CudaToolTest, APlanItSavesSaysWhatMemoryIsUsed) {
+  const std::string plan = model_file_ + ".plan";
+  EXPECT_EQ(Run({"--save", plan, "--shapes", "X:8x64:4x64:2x64:1x64"}).status, 0);
+  // The process does not know a file of that age.
+  std::filesystem::last_write_time(
+      model_file_, std::filesystem::last_write_time(model_file_) + std::chrono::seconds(10));
+  auto config = testing::NormalizedConfig(
+      ConfigText(kWidth, "instance_group { kind: KIND_GPU count: 1 gpus: [ 0 ] } ") +
+      Parameter("precision", "fp16"));
+  auto backend = GetBackend("cuda");
+  ASSERT_TRUE(config.ok() && backend.ok());
+  const auto estimate = GuardedEstimateMemory(**backend, Context(*config, InstanceKind::kGpu));
+  ASSERT_TRUE(estimate.ok() && !estimate->items.empty());
+  const std::string config_text = ConfigText(kWidth, Parameter("precision", "fp16"));
+  ASSERT_TRUE(LoadOne(config_text).ok());
+  for (const int64_t rows : {8, 4, 4, 2, 2, 1}) ASSERT_TRUE(Infer(*instance_, rows, kWidth).ok());
+  const auto used = static_cast<double>(UsedOn(0));
+  EXPECT_NEAR(static_cast<double>(estimate->items[0].byte_size), used, 0.03 * used);
 }
 
 TEST_F(CudaToolTest, WrongResultsAreFoundAndTheirLayerNamed) {

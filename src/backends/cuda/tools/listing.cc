@@ -66,7 +66,7 @@ void PrintHostSteps(absl::Span<const LayerRow> layers, const std::optional<Hidde
     std::printf("on the host: %s (%s)\n", layer.name.c_str(), spec->op.c_str());
   }
   if (hidden) {
-    std::printf("%s: %d nodes run on the host for it\n", hidden->cause.c_str(), hidden->nodes);
+    std::printf("%s; nodes that run on the host: %d\n", hidden->cause.c_str(), hidden->nodes);
   }
 }
 
