@@ -22,7 +22,7 @@ inline constexpr BackendFamily kCudaHostSteps = {
     "backend `cuda`"};
 inline constexpr BackendFamily kCudaMemory = {
     {"nereid_cuda_memory_bytes",
-     "GPU memory of a model's weights, arenas, scratch memory and graphs",
+     "GPU memory of a model's weights, machine code, arenas, scratch memory and graphs",
      MetricSpec::Kind::kGauge},
     "model, version, gpu",
     "backend `cuda`"};

@@ -8,8 +8,8 @@
 
 namespace nereid::engine {
 
-// What a block of so many bytes takes on the GPU: the driver hands out small blocks from shared pages,
-// others in pages of 2 MiB.
+// What a block of so many bytes takes on the GPU: the driver hands out small blocks from shared
+// pages, others in pages of 2 MiB.
 size_t BytesTaken(size_t bytes);
 
 // A block of the GPU's memory, aligned to 256 bytes at least; freed with this. Contents undefined.

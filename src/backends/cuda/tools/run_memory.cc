@@ -83,7 +83,7 @@ absl::Status CompareMemory(const ToolRun& run) {
       {run.options.model, context->fingerprint(), MemoryOptionsText(run.options.engine, {})},
       run.plans);
   NEREID_RETURN_IF_ERROR(Load(run, "first", *context, notes));
-  return Load(run, "second", *context, notes);
+  return run.options.memory ? Load(run, "second", *context, notes) : absl::OkStatus();
 }
 
 }  // namespace nereid::engine

@@ -116,7 +116,7 @@ absl::Status RunShapes(ToolRun& run, Engine& engine, absl::Span<const Shape> sha
 }  // namespace
 
 absl::Status RunOnDevice(ToolRun& run) {
-  if (run.options.memory) NEREID_RETURN_IF_ERROR(CompareMemory(run));
+  if (run.options.memory || run.plans != nullptr) NEREID_RETURN_IF_ERROR(CompareMemory(run));
   const double start = Seconds();
   NEREID_ASSIGN_OR_RETURN(const auto engine,
                           Engine::Create(run.model, run.options.device, run.options.engine));

@@ -27,8 +27,8 @@ struct ToolRun {
 absl::Status RunOnDevice(ToolRun& run);
 absl::Status RunWithoutDevice(ToolRun& run);
 
-// Estimates the memory of all shapes, loads and runs them, and prints both; twice: the second
-// estimate is what the first load took.
+// Estimates the memory of all shapes, loads and runs them, prints both, and notes in the plan what
+// they take; twice with --memory: the second estimate is what the first load took.
 absl::Status CompareMemory(const ToolRun& run);
 
 // What the model file says, by the reference executor: no pass has touched the graph.
