@@ -176,6 +176,29 @@ TEST_F(CudaComputedExtents, StrictModelsAreRefusedByNodeAndOperator) {
                     HasSubstr("strict")));
 }
 
+TEST_F(CudaComputedExtents, StrictModelsAreRefusedBeforeTheirExtentsAreKnown) {
+  const struct {
+    std::string model, config, node;
+  } rows[] = {
+      {WhereNotZero(), Config("[ -1, 2 ]", "TYPE_INT64", "[ -1, -1 ]", 0, Parameter("strict", "1")),
+       "NonZero 'nz'"},
+      {WithX(N("Hardmax", {"X"}, {"Y"}, "one"), {-1, -1}, 1, {-1, -1}),
+       Config("[ -1, -1 ]", "TYPE_FP32", "[ -1, -1 ]", 0, Parameter("strict", "1")),
+       "Hardmax 'one'"},
+      {WithX(N("Softmax", {"X"}, {"Y"}, "soft"), {-1, -1}, 1, {-1, -1}),
+       Config("[ -1, -1 ]", "TYPE_FP32", "[ -1, -1 ]", 0, Parameter("strict", "1")), ""}};
+  for (const auto& row : rows) {
+    WriteModel(row.model);
+    const absl::Status status = LoadModel(row.config).status();
+    if (row.node.empty()) {
+      EXPECT_TRUE(status.ok()) << status;
+      continue;
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    EXPECT_THAT(std::string(Message(status)), AllOf(HasSubstr(row.node), HasSubstr("strict")));
+  }
+}
+
 TEST_F(CudaComputedExtents, StepsOnTheHostAreCountedAndWarnedOfOnce) {
   WriteModel(PlusCount());
   ::testing::internal::CaptureStderr();

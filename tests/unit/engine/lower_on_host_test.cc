@@ -197,6 +197,13 @@ TEST(OnHostTest, NothingIsHiddenWhereAllExtentsAreKnown) {
   EXPECT_FALSE(FindHidden(maker.graph()).has_value());
 }
 
+TEST(OnHostTest, WhatIsHiddenIsNotHiddenAgain) {
+  GraphMaker maker;
+  maker.Output(maker.Op("Neg", {maker.Op("NonZero", {maker.Input({4, 8})})}));
+  HideFromDevice(maker.graph());
+  EXPECT_EQ(StepsOf(Lower(maker.graph())), "NonZero Neg");
+}
+
 TEST(OnHostTest, WhatNothingCanRunIsRefusedByName) {
   GraphMaker maker;
   const ValueId x = maker.Input({4, 8});

@@ -104,8 +104,8 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(Graph graph,
 
 void Engine::WarnOnce(const Program& program) {
   if (!program.hidden() || std::exchange(warned_, true)) return;
-  NLOG(Warning) << model_->path() << ": " << program.hidden()->cause << ": "
-                << program.hidden()->nodes << " nodes, from it on, run on the host, slowly";
+  NLOG(Warning) << model_->path() << ": " << program.hidden()->cause
+                << "; nodes that run on the host, slowly: " << program.hidden()->nodes;
 }
 
 absl::Status Engine::Guard(absl::Span<const Shape> shapes) {

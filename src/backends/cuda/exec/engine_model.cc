@@ -5,6 +5,7 @@
 
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
+#include "backends/cuda/lower/on_host.h"
 #include "backends/cuda/onnx/importer.h"
 #include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/shape_inference.h"
@@ -36,6 +37,25 @@ absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Sha
   NEREID_ASSIGN_OR_RETURN(Graph graph, Specialize(model.graph(), shapes));
   NEREID_RETURN_IF_ERROR(RunPasses(ShapePasses(), graph));
   return graph;
+}
+
+absl::Status CheckStrict(const EngineModel& model, const ProgramOptions& options) {
+  if (!options.strict) return absl::OkStatus();
+  std::vector<Shape> shapes;
+  for (const auto& dims : model.graph().input_dims) {
+    Shape& shape = shapes.emplace_back();
+    for (const DeclaredDim& dim : dims) shape.push_back(dim.value < 0 ? 1 : dim.value);
+  }
+  absl::StatusOr<Graph> graph = OptimizeFor(model, shapes);
+  ConstantPool constants;
+  if (!graph.ok() || !Legalize(*graph, options.precision, constants).ok()) {
+    return absl::OkStatus();  // extents of 1 may not fit; what does will be checked
+  }
+  if (const auto hidden = FindHidden(*graph)) return RefuseHidden(*hidden);
+  for (const Node& node : graph->nodes) {
+    if (!HasDeviceWork(node)) return RefuseOnHost(Describe(node));
+  }
+  return absl::OkStatus();
 }
 
 LoweringOptions LoweringFor(const ProgramOptions& options) {

@@ -123,14 +123,10 @@ absl::StatusOr<Ops> MakeOps(const Graph& graph, const LoweredProgram& program, T
 }
 
 absl::Status CheckStrict(const Graph& graph, const LoweredProgram& program) {
-  if (const auto hidden = FindHidden(graph)) {
-    return absl::UnimplementedError(StrCat(
-        hidden->cause, ", for which there is no device implementation, and the model is strict"));
-  }
+  if (const auto hidden = FindHidden(graph)) return RefuseHidden(*hidden);
   for (const LoweredStep& step : program.steps) {
     if (!RunsOnHost(step.spec)) continue;
-    return absl::UnimplementedError(
-        StrCat(NameOf(graph, step), " has no device implementation, and the model is strict"));
+    return RefuseOnHost(NameOf(graph, step));
   }
   return absl::OkStatus();
 }

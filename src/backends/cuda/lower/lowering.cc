@@ -6,6 +6,7 @@
 #include "backends/cuda/lower/cluster.h"
 #include "backends/cuda/lower/layout.h"
 #include "backends/cuda/lower/on_host.h"
+#include "backends/cuda/lower/pointwise_rows.h"
 #include "backends/cuda/reference/evaluator.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -54,6 +55,8 @@ PointwiseSpec CastSpec(const Placement& from, DataType to, std::vector<int64_t> 
 }
 
 }  // namespace
+
+bool HasDeviceWork(const Node& node) { return IsPointwise(node) || FindRow(node) != nullptr; }
 
 int64_t ElementsOf(absl::Span<const int64_t> shape) {
   int64_t count = 1;

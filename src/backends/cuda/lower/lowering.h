@@ -135,6 +135,9 @@ absl::Span<const LowerRow> ViewRows();
 
 // Helpers of the rows.
 int64_t ElementsOf(absl::Span<const int64_t> shape);
+// Whether there is device work for nodes of this operator; not for every one there may be.
+bool HasDeviceWork(const Node& node);
+
 // Product of the extents before, at and after an axis (which may count from the end).
 struct AxisSplit {
   size_t axis = 0;

@@ -112,7 +112,7 @@ void HideFromDevice(Graph& graph) {
     for (const ValueId id : node.outputs) {
       if (id != kNoValue) on_host[static_cast<size_t>(id)] = true;
     }
-    node = Hide(graph, node);
+    if (!IsHidden(node)) node = Hide(graph, node);
   }
 }
 
@@ -132,6 +132,16 @@ std::optional<HiddenWork> FindHidden(const Graph& graph) {
     ++found->nodes;
   }
   return found;
+}
+
+absl::Status RefuseHidden(const HiddenWork& hidden) {
+  return absl::UnimplementedError(StrCat(
+      hidden.cause, ", for which there is no device implementation, and the model is strict"));
+}
+
+absl::Status RefuseOnHost(std::string_view node) {
+  return absl::UnimplementedError(
+      StrCat(node, " has no device implementation, and the model is strict"));
 }
 
 }  // namespace nereid::engine

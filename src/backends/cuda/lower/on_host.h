@@ -2,7 +2,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "absl/status/status.h"
 #include "backends/cuda/ir/graph.h"
 
 namespace nereid::engine {
@@ -33,5 +35,10 @@ struct HiddenWork {
   int nodes = 0;
 };
 std::optional<HiddenWork> FindHidden(const Graph& graph);
+
+// How strict models are refused: for such work, and for a node (ir/graph.h: Describe) that the
+// device has nothing for. UNIMPLEMENTED.
+absl::Status RefuseHidden(const HiddenWork& hidden);
+absl::Status RefuseOnHost(std::string_view node);
 
 }  // namespace nereid::engine

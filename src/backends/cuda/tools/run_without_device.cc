@@ -31,13 +31,12 @@ PlanBytes BytesOf(const LoweredProgram& program) {
   return bytes;
 }
 
-absl::Status CheckStrict(absl::Span<const LayerRow> layers) {
+absl::Status CheckStrict(const Graph& graph, absl::Span<const LayerRow> layers) {
+  if (const auto hidden = FindHidden(graph)) return RefuseHidden(*hidden);
   for (const LayerRow& layer : layers) {
     const auto* spec = std::get_if<HostSpec>(layer.spec);
     if (spec == nullptr) continue;
-    return absl::UnimplementedError(
-        StrCat(spec->op, " '", layer.name,
-               "' has no device implementation, and the model is to be strict"));
+    return RefuseOnHost(StrCat(spec->op, " '", layer.name, "'"));
   }
   return absl::OkStatus();
 }
@@ -108,7 +107,7 @@ absl::Status RunShapes(ToolRun& run, absl::Span<const Shape> shapes) {
   PrintMemory(BytesOf(program), false);
   PrintLayers(layers, options.times_layers());
   PrintHostSteps(layers, FindHidden(graph));
-  if (options.engine.program.strict) NEREID_RETURN_IF_ERROR(CheckStrict(layers));
+  if (options.engine.program.strict) NEREID_RETURN_IF_ERROR(CheckStrict(graph, layers));
   if (!options.arch.empty()) NEREID_RETURN_IF_ERROR(CompileKernels(run, program));
   if (options.verify || options.check_precision) return Verify(run, optimised, shapes);
   return absl::OkStatus();
