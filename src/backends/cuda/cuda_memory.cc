@@ -92,8 +92,13 @@ void MemoryFindings::Write(engine::MemoryRecord record) const {
 }
 
 void MemoryFindings::Save() {
-  const std::lock_guard lock(mutex_);
-  Write(Merged());
+  engine::MemoryRecord record;
+  {
+    const std::lock_guard lock(mutex_);
+    if (found_.programs.empty()) return;
+    record = Merged();
+  }
+  Write(std::move(record));
 }
 
 // Machine code of candidates that lose a race counts in the load that has raced them only.

@@ -53,6 +53,7 @@ void Print(const char* load, const EngineMemory& estimate, const EngineMemory& u
               Megabytes(fallen));
 }
 
+// `load`: what to call it in the comparison that is printed; nullptr: none is.
 absl::Status Load(const ToolRun& run, const char* load, Context& context,
                   const MemoryNotes& notes) {
   NEREID_ASSIGN_OR_RETURN(
@@ -70,20 +71,21 @@ absl::Status Load(const ToolRun& run, const char* load, Context& context,
   used.shared = engine->shared_bytes();
   used.arena = executor->arena_bytes();
   used.graphs = executor->graph_bytes();
-  Print(load, estimate, used, before - std::min(before, after));
+  if (load != nullptr) Print(load, estimate, used, before - std::min(before, after));
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status CompareMemory(const ToolRun& run) {
+absl::Status MeasureMemory(const ToolRun& run) {
   NEREID_ASSIGN_OR_RETURN(const std::shared_ptr<Context> context,
                           Context::Create(run.options.device));
   const MemoryNotes notes(
       {run.options.model, context->fingerprint(), MemoryOptionsText(run.options.engine, {})},
       run.plans);
+  if (!run.options.memory) return Load(run, nullptr, *context, notes);
   NEREID_RETURN_IF_ERROR(Load(run, "first", *context, notes));
-  return run.options.memory ? Load(run, "second", *context, notes) : absl::OkStatus();
+  return Load(run, "second", *context, notes);
 }
 
 }  // namespace nereid::engine

@@ -27,9 +27,10 @@ struct ToolRun {
 absl::Status RunOnDevice(ToolRun& run);
 absl::Status RunWithoutDevice(ToolRun& run);
 
-// Estimates the memory of all shapes, loads and runs them, prints both, and notes in the plan what
-// they take; twice with --memory: the second estimate is what the first load took.
-absl::Status CompareMemory(const ToolRun& run);
+// Loads and runs all shapes, as a server would, and notes in the plan what memory they take. With
+// --memory twice, printing that beside what was estimated before: the second estimate is what the
+// first load took.
+absl::Status MeasureMemory(const ToolRun& run);
 
 // What the model file says, by the reference executor: no pass has touched the graph.
 absl::StatusOr<std::vector<HostTensor>> ReferenceOutputs(const ToolRun& run,
