@@ -40,7 +40,7 @@ TEST_F(CudaGraphsTest, GraphsOfProgramsUnusedLongestGoFirst) {
   WriteModel(PartedModel());
   // Of three kernels each: room for those of one program and a half.
   ASSERT_TRUE(LoadOne(ConfigText(kWidth, Parameter("warmup_batches", "none") +
-                                             Parameter("max_graph_memory_bytes", "9216")))
+                                             Parameter("max_graph_memory_bytes", "36864")))
                   .ok());
   const int64_t before = fake_.state().graphs;
   for (const int64_t rows : {1, 2}) {

@@ -105,11 +105,14 @@ TEST_F(CudaServingTest, EstimatesEveryGpuOfTheGroups) {
   ASSERT_TRUE(request.ok());
   const auto estimate = loader_->Estimate(*request);
   ASSERT_TRUE(estimate.ok()) << estimate.status();
-  ASSERT_EQ(estimate->items.size(), 2u);
+  ASSERT_EQ(estimate->items.size(), 4u);
   EXPECT_EQ(estimate->items[0].place, (MemoryPlace{MemoryKind::kGpu, 0}));
-  EXPECT_EQ(estimate->items[1].place, (MemoryPlace{MemoryKind::kGpu, 1}));
-  EXPECT_GT(estimate->items[1].byte_size, estimate->items[0].byte_size);
-  EXPECT_LT(estimate->items[1].byte_size, 2 * estimate->items[0].byte_size);
+  EXPECT_EQ(estimate->items[1].place, (MemoryPlace{MemoryKind::kPinned, 0}));
+  EXPECT_EQ(estimate->items[2].place, (MemoryPlace{MemoryKind::kGpu, 1}));
+  EXPECT_EQ(estimate->items[3].place, (MemoryPlace{MemoryKind::kPinned, 1}));
+  EXPECT_GT(estimate->items[2].byte_size, estimate->items[0].byte_size);
+  EXPECT_LT(estimate->items[2].byte_size, 2 * estimate->items[0].byte_size);
+  EXPECT_EQ(estimate->items[3].byte_size, 2 * estimate->items[1].byte_size);
 }
 
 TEST_F(CudaServingTest, RefusesGpusThatAreNotThere) {
@@ -135,27 +138,25 @@ TEST_F(CudaServingTest, CompletesTensorsFromTheFile) {
   EXPECT_NE((*model)->config()->FindOutput("Y"), nullptr);
 }
 
-TEST_F(CudaServingTest, AfterALostGpuEveryModelServesAgain) {
-  auto first = Serve("instance_group { count: 2 gpus: [ 0 ] }");
-  auto idle = Serve("instance_group { gpus: [ 0 ] }");
-  auto elsewhere = Serve("instance_group { gpus: [ 1 ] }");
-  ASSERT_TRUE(first.ok() && idle.ok() && elsewhere.ok());
-  ASSERT_TRUE(Ask(**first).ok());
+TEST_F(CudaServingTest, AfterALostGpuEveryRequestIsAnsweredUnavailable) {
+  Alone([this] {
+    auto first = Serve("instance_group { count: 2 gpus: [ 0 ] }");
+    auto idle = Serve("instance_group { gpus: [ 0 ] }");
+    auto elsewhere = Serve("instance_group { gpus: [ 1 ] }");
+    ASSERT_TRUE(first.ok() && idle.ok() && elsewhere.ok());
+    ASSERT_TRUE(Ask(**first).ok());
 
-  fake_.Fail("cuLaunchKernel", kIllegalAddress);
-  const absl::Status status = Ask(**first);
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_TRUE(Ask(**elsewhere).ok());
-  // The idle model lets go of the GPU without a request of its own.
-  while (!Ask(**first).ok()) std::this_thread::yield();
-  while (!Ask(**idle).ok()) std::this_thread::yield();
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_TRUE(Ask(**first, 2).ok());
-    EXPECT_TRUE(Ask(**idle, 2).ok());
-    EXPECT_TRUE(Ask(**elsewhere, 2).ok());
-  }
-  EXPECT_TRUE((*first)->Healthy());
-  EXPECT_EQ(fake_.state().resets, before_.resets + 1);
+    fake_.Fail("cuLaunchKernel", kIllegalAddress);
+    EXPECT_TRUE(absl::IsUnavailable(Ask(**first)));
+    for (int i = 0; i < 10; ++i) {
+      for (const auto* model : {&first, &idle, &elsewhere}) {
+        const absl::Status status = Ask(***model);
+        EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+      }
+    }
+    for (const auto* model : {&first, &idle, &elsewhere}) EXPECT_FALSE((**model)->Healthy());
+    EXPECT_TRUE(absl::IsUnavailable(Serve("instance_group { gpus: [ 1 ] }").status()));
+  });
 }
 
 TEST_F(CudaServingTest, ALoadThatDoesNotFitLeavesTheOthersServing) {

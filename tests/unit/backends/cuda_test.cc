@@ -18,7 +18,14 @@ constexpr int kOutOfResources = 701;
 
 constexpr MemoryPlace kGpu0{MemoryKind::kGpu, 0};
 
-class CudaBackendTest : public testing::CudaTest {};
+class CudaBackendTest : public testing::CudaTest {
+ protected:
+  // Where the next backend says that it needs a new process.
+  void TellWhenLost(std::vector<std::string>* reasons) {
+    WhenNewProcessIsNeeded(
+        [reasons](std::string reason) { reasons->push_back(std::move(reason)); });
+  }
+};
 
 TEST_F(CudaBackendTest, AThousandCyclesLeaveNothing) {
   constexpr int64_t kWidth = 64;
@@ -112,57 +119,63 @@ TEST_F(CudaBackendTest, ARejectedLaunchCostsTheInstanceOnly) {
   auto replacement = MakeOn(*model_);
   ASSERT_TRUE(replacement.ok()) << replacement.status();
   EXPECT_TRUE(Infer(**replacement, 1, kWidth).ok());
-  EXPECT_EQ(fake_.state().resets, before_.resets);
+  EXPECT_FALSE(fake_.state().lost);
   EXPECT_THAT(MetricsText(), HasSubstr("nereid_cuda_device_failures{model=\"m\"} 1\n"));
 }
 
-TEST_F(CudaBackendTest, ALostGpuIsResetWhenEverybodyHasLetGo) {
-  constexpr int64_t kWidth = 64;
-  WriteModel(AddModel(kWidth));
-  ASSERT_TRUE(LoadOne(ConfigText(kWidth, Parameter("graphs", "false"))).ok());
-  auto sibling = MakeOn(*model_);
-  auto other_model = LoadModel(ConfigText(kWidth));
-  ASSERT_TRUE(other_model.ok());
-  auto other = MakeOn(**other_model);
-  auto elsewhere = MakeOn(*model_, 1);
-  ASSERT_TRUE(sibling.ok() && other.ok() && elsewhere.ok());
+TEST_F(CudaBackendTest, AGpuThatHasFailedEndsAllWorkOnGpus) {
+  Alone([this] {
+    constexpr int64_t kWidth = 64;
+    std::vector<std::string> reasons;
+    TellWhenLost(&reasons);
+    WriteModel(AddModel(kWidth));
+    ASSERT_TRUE(LoadOne(ConfigText(kWidth, Parameter("graphs", "false"))).ok());
+    auto sibling = MakeOn(*model_);
+    auto elsewhere = MakeOn(*model_, 1);
+    ASSERT_TRUE(sibling.ok() && elsewhere.ok());
+    EXPECT_TRUE(reasons.empty());
 
-  fake_.Fail("cuLaunchKernel", kIllegalAddress);
-  const absl::Status status = Infer(*instance_, 1, kWidth);
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_THAT(std::string(Message(status)), HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
-  // Everybody on that GPU knows, without having met the error.
-  EXPECT_FALSE(instance_->Healthy());
-  EXPECT_FALSE((*sibling)->Healthy());
-  EXPECT_FALSE((*other)->Healthy());
-  EXPECT_TRUE((*elsewhere)->Healthy());
-  EXPECT_TRUE(Infer(**elsewhere, 1, kWidth).ok());
+    fake_.Fail("cuLaunchKernel", kIllegalAddress);
+    const absl::Status status = Infer(*instance_, 1, kWidth);
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_THAT(std::string(Message(status)), HasSubstr("CUDA_ERROR_ILLEGAL_ADDRESS"));
+    // Everybody knows, without having met the error.
+    EXPECT_FALSE(instance_->Healthy());
+    EXPECT_FALSE((*sibling)->Healthy());
+    EXPECT_FALSE((*elsewhere)->Healthy());
+    EXPECT_TRUE(absl::IsUnavailable(Infer(**elsewhere, 1, kWidth)));
 
-  instance_.reset();
-  EXPECT_TRUE(absl::IsUnavailable(MakeOn(*model_).status()));
-  sibling->reset();
-  EXPECT_TRUE(absl::IsUnavailable(MakeOn(*model_).status())) << "the other model is still there";
-  EXPECT_EQ(fake_.state().resets, before_.resets);
-  other->reset();
-  EXPECT_EQ(fake_.state().resets, before_.resets + 1);
-  EXPECT_EQ(UsedOn(0), 0u);
-
-  for (Model* model : {model_.get(), other_model->get()}) {
-    auto replacement = MakeOn(*model);
-    ASSERT_TRUE(replacement.ok()) << replacement.status();
-    EXPECT_TRUE(Infer(**replacement, 3, kWidth).ok());
-  }
+    instance_.reset();
+    sibling->reset();
+    elsewhere->reset();
+    const std::string reason =
+        "GPU 0 has failed (cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS); CUDA gives this "
+        "process nothing more until it is restarted";
+    for (const int device : {0, 1}) {
+      const absl::Status refused = MakeOn(*model_, device).status();
+      EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+      EXPECT_THAT(std::string(Message(refused)), HasSubstr(reason));
+    }
+    EXPECT_THAT(reasons, ElementsAre(reason));
+  });
 }
 
-TEST_F(CudaBackendTest, AGpuThatIsLostDuringALoadServesTheNextOne) {
-  constexpr int64_t kWidth = 64;
-  WriteModel(AddModel(kWidth));
-  fake_.Fail("cuLaunchKernel", kIllegalAddress);
-  const absl::Status status = LoadOne(ConfigText(kWidth));
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
-  EXPECT_TRUE(LoadOne(ConfigText(kWidth)).ok());
-  EXPECT_TRUE(Infer(*instance_, 1, kWidth).ok());
-  EXPECT_EQ(fake_.state().resets, before_.resets + 1);
+TEST_F(CudaBackendTest, AGpuThatFailsDuringALoadIsFoundOut) {
+  for (const char* function : {"cuLaunchKernel", "cuMemAlloc", "cuMemHostAlloc", "cuModuleLoadData",
+                               "cuStreamCreateWithPriority", "cuDevicePrimaryCtxRetain"}) {
+    Alone([&] {
+      constexpr int64_t kWidth = 64;
+      std::vector<std::string> reasons;
+      TellWhenLost(&reasons);
+      WriteModel(AddModel(kWidth));
+      fake_.Fail(function, kIllegalAddress);
+      const absl::Status status = LoadOne(ConfigText(kWidth));
+      EXPECT_TRUE(absl::IsUnavailable(status)) << function << ": " << status;
+      EXPECT_THAT(std::string(Message(status)), HasSubstr("GPU 0 has failed")) << function;
+      EXPECT_EQ(reasons.size(), 1u) << function;
+      EXPECT_TRUE(absl::IsUnavailable(LoadOne(ConfigText(kWidth))));
+    });
+  }
 }
 
 TEST_F(CudaBackendTest, WithoutMemoryForItsWeightsAModelIsRefused) {
@@ -173,7 +186,7 @@ TEST_F(CudaBackendTest, WithoutMemoryForItsWeightsAModelIsRefused) {
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_THAT(std::string(Message(status)),
               AllOf(HasSubstr("instance 'm_0' on GPU 0"), HasSubstr("4194304 bytes of memory"),
-                    HasSubstr("2097152 are free")));
+                    HasSubstr("are free")));
   model_.reset();
   ExpectNothingLeft();
 }
@@ -184,15 +197,21 @@ TEST_F(CudaBackendTest, ABatchThatDoesNotFitFailsAloneAndLosesNothing) {
   ASSERT_TRUE(LoadOne(ConfigText(kWidth, Parameter("warmup_batches", "none"))).ok());
   ASSERT_TRUE(Infer(*instance_, 1, kWidth).ok());
   ASSERT_TRUE(Infer(*instance_, 1, kWidth).ok());
-  const uint64_t used = UsedOn(0);
-  fake_.SetMemory(used + 1024);
+  constexpr uint64_t kCode = 64 << 10;  // of the kernels that the batch would have run
+  const uint64_t before = UsedOn(0);
+  uint64_t used = 0;
+  fake_.SetMemory(before + kCode);
   for (int i = 0; i < 2; ++i) {
     const absl::Status status = Infer(*instance_, 8, kWidth);
     EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
     EXPECT_THAT(std::string(Message(status)), HasSubstr("GPU 0 has not"));
     EXPECT_TRUE(instance_->Healthy());
     EXPECT_TRUE(Infer(*instance_, 1, kWidth).ok());
-    EXPECT_EQ(UsedOn(0), used);
+    EXPECT_LE(UsedOn(0), before + kCode);
+    if (i > 0) {
+      EXPECT_EQ(UsedOn(0), used);
+    }
+    used = UsedOn(0);
   }
   fake_.SetMemory(uint64_t{1} << 30);
   EXPECT_TRUE(Infer(*instance_, 8, kWidth).ok());
@@ -210,7 +229,7 @@ TEST_F(CudaBackendTest, ReportsTheMemoryThatItsAllocationsTake) {
   ASSERT_TRUE(backend.ok());
   const auto estimate = GuardedEstimateMemory(**backend, Context(*config, InstanceKind::kGpu));
   ASSERT_TRUE(estimate.ok()) << estimate.status();
-  ASSERT_EQ(estimate->items.size(), 2u);
+  ASSERT_EQ(estimate->items.size(), 4u);  // on each GPU, and page-locked for it
 
   ASSERT_TRUE(LoadOne(ConfigText(kWidth)).ok());
   auto second = MakeOn(*model_);
@@ -221,7 +240,8 @@ TEST_F(CudaBackendTest, ReportsTheMemoryThatItsAllocationsTake) {
   }
   const auto used = static_cast<double>(UsedOn(0));
   EXPECT_NEAR(static_cast<double>(estimate->items[0].byte_size), used, 0.03 * used);
-  EXPECT_EQ(estimate->items[0].byte_size, estimate->items[1].byte_size);
+  EXPECT_EQ(estimate->items[0].byte_size, estimate->items[2].byte_size);
+  EXPECT_EQ(estimate->items[1].byte_size, fake_.state().pinned_bytes);
   const uint64_t usage = UsageOn(*model_, kGpu0);
   EXPECT_NEAR(static_cast<double>(usage), used, 0.03 * used);
   EXPECT_EQ(UsageOn(*model_, {MemoryKind::kPinned, 0}), fake_.state().pinned_bytes);

@@ -12,6 +12,7 @@
 #include "backends/cuda/device/cuda_loss.h"
 #include "backends/cuda/device/device_memory.h"
 #include "backends/cuda/device/stream.h"
+#include "common/strings.h"
 #include "kernels/cudnn/convolution.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/jit/jit.h"

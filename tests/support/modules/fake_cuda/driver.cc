@@ -1,9 +1,11 @@
 #include <cuda.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,7 +28,6 @@ enum class Kind { kStream, kEvent, kGraph, kModule };
 struct Device {
   int ordinal = 0;
   int retained = 0;
-  CUresult fatal = CUDA_SUCCESS;  // what every call answers until the reset
 };
 
 struct Object {
@@ -34,18 +35,27 @@ struct Object {
   Device* device;
   bool capturing = false;
   size_t nodes = 0;
+  size_t bytes = 0;  // that it takes on the device
 };
 
 struct Block {
   std::unique_ptr<std::byte[]> bytes;
   size_t size = 0;
   Device* device = nullptr;  // null: pinned
+
+  // Small blocks share pages, others have theirs alone.
+  size_t taken() const {
+    constexpr size_t kSmallUnit = 512, kPage = size_t{2} << 20;
+    const size_t unit = device == nullptr ? 1 : size < kPage / 2 ? kSmallUnit : kPage;
+    return (size + unit - 1) / unit * unit;
+  }
 };
 
 struct Failure {
   CUresult result = CUDA_SUCCESS;
   int times = 0;
   int skip = 0;
+  const char* trigger = nullptr;  // file that has to be there, and is removed
 };
 
 uint64_t Number(const char* name, uint64_t otherwise) {
@@ -55,7 +65,8 @@ uint64_t Number(const char* name, uint64_t otherwise) {
 
 bool IsFatal(CUresult result) {
   return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == CUDA_ERROR_LAUNCH_FAILED ||
-         result == CUDA_ERROR_ASSERT || result == CUDA_ERROR_ECC_UNCORRECTABLE;
+         result == CUDA_ERROR_MISALIGNED_ADDRESS || result == CUDA_ERROR_ASSERT ||
+         result == CUDA_ERROR_ECC_UNCORRECTABLE;
 }
 
 struct Driver {
@@ -68,11 +79,13 @@ struct Driver {
   std::map<Object*, std::unique_ptr<Object>> objects;
   std::map<std::string, Failure, std::less<>> failures;
   std::map<std::string, int64_t, std::less<>> calls;
+  CUresult fatal = CUDA_SUCCESS;  // once there is one, what every call answers for good
   FakeCudaState state{};
 
   Driver() {
     for (int i = 0; i < kMaxDevices; ++i) devices[static_cast<size_t>(i)].ordinal = i;
     const char* fail = std::getenv("NEREID_FAKE_CUDA_FAIL");
+    const char* trigger = std::getenv("NEREID_FAKE_CUDA_FAIL_FILE");
     if (fail == nullptr) return;
     std::string_view text = fail;
     const size_t code = text.find(':');
@@ -81,7 +94,8 @@ struct Driver {
     char* end = nullptr;
     failure.result = static_cast<CUresult>(std::strtol(fail + code + 1, &end, 10));
     failure.skip = *end == ':' ? static_cast<int>(std::strtol(end + 1, nullptr, 10)) : 0;
-    failure.times = 1;
+    failure.times = trigger == nullptr ? 1 : std::numeric_limits<int>::max();
+    failure.trigger = trigger;
   }
 
   CUresult Misuse(CUresult result) {
@@ -98,22 +112,30 @@ Driver& D() {
 thread_local Device* current = nullptr;
 thread_local std::vector<Device*> pushed;
 
+// What a call works on.
+enum class On {
+  kContext,  // the one that is current
+  kProcess,  // contexts in general
+  kNothing,  // it only tells, or lets go: that works for ever
+};
+
 // What every function begins with: counts the call and holds the driver until the function ends.
 class Call {
  public:
-  explicit Call(std::string_view name, bool needs_context = true) : lock_(D().mutex) {
+  explicit Call(std::string_view name, On on = On::kContext) : lock_(D().mutex) {
     if (name.ends_with("_v2")) name.remove_suffix(3);
     ++D().calls.try_emplace(std::string(name)).first->second;
-    if (needs_context && current == nullptr) {
+    if (on != On::kNothing && D().fatal != CUDA_SUCCESS) {
+      result_ = D().fatal;
+    } else if (on == On::kContext && current == nullptr) {
       result_ = D().Misuse(CUDA_ERROR_INVALID_CONTEXT);
-    } else if (needs_context && current->fatal != CUDA_SUCCESS) {
-      result_ = current->fatal;
     } else if (const auto found = D().failures.find(name); found != D().failures.end()) {
       Failure& failure = found->second;
-      if (failure.times > 0 && failure.skip-- <= 0) {
+      if (failure.times > 0 && (failure.skip <= 0 || failure.skip-- <= 0) &&
+          (failure.trigger == nullptr || unlink(failure.trigger) == 0)) {
         --failure.times;
         result_ = failure.result;
-        if (current != nullptr && IsFatal(result_)) current->fatal = result_;
+        if (IsFatal(result_)) D().fatal = result_;
       }
     }
   }
@@ -141,20 +163,26 @@ bool OnDevice(uint64_t address, size_t bytes) {
   return block != D().blocks.end() && block->second.device != nullptr;
 }
 
+void TakeDeviceBytes(const Device& device, size_t bytes) {
+  uint64_t& used = D().state.device_bytes[device.ordinal];
+  uint64_t& peak = D().state.peak_bytes[device.ordinal];
+  used += bytes;
+  peak = std::max(peak, used);
+}
+
 CUresult NewBlock(size_t bytes, Device* device, uint64_t* address) {
   if (bytes == 0) return D().Misuse(CUDA_ERROR_INVALID_VALUE);
   FakeCudaState& state = D().state;
-  if (device != nullptr && state.device_bytes[device->ordinal] + bytes > D().total) {
+  Block block{nullptr, bytes, device};
+  if (device != nullptr && state.device_bytes[device->ordinal] + block.taken() > D().total) {
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
-  Block block{std::make_unique<std::byte[]>(bytes), bytes, device};
+  block.bytes = std::make_unique<std::byte[]>(bytes);
   *address = reinterpret_cast<uint64_t>(block.bytes.get());
   if (device == nullptr) {
     state.pinned_bytes += bytes;
   } else {
-    uint64_t& used = state.device_bytes[device->ordinal];
-    used += bytes;
-    state.peak_bytes[device->ordinal] = std::max(state.peak_bytes[device->ordinal], used);
+    TakeDeviceBytes(*device, block.taken());
   }
   D().blocks.emplace(*address, std::move(block));
   return CUDA_SUCCESS;
@@ -166,7 +194,7 @@ CUresult FreeBlock(uint64_t address, bool on_device) {
     return D().Misuse(CUDA_ERROR_INVALID_VALUE);
   }
   (on_device ? D().state.device_bytes[block->second.device->ordinal] : D().state.pinned_bytes) -=
-      block->second.size;
+      block->second.taken();
   D().blocks.erase(block);
   return CUDA_SUCCESS;
 }
@@ -186,8 +214,9 @@ int64_t& CountOf(Kind kind) {
 }
 
 template <typename Handle>
-CUresult NewObject(Kind kind, Handle* handle, size_t nodes = 0) {
-  auto object = std::make_unique<Object>(Object{kind, current, false, nodes});
+CUresult NewObject(Kind kind, Handle* handle, size_t nodes = 0, size_t bytes = 0) {
+  auto object = std::make_unique<Object>(Object{kind, current, false, nodes, bytes});
+  TakeDeviceBytes(*current, bytes);
   *handle = reinterpret_cast<Handle>(object.get());
   D().objects.emplace(object.get(), std::move(object));
   ++CountOf(kind);
@@ -211,6 +240,7 @@ CUresult Destroy(Kind kind, Handle handle) {
   Object* object = Find(kind, handle);
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   --CountOf(kind);
+  D().state.device_bytes[object->device->ordinal] -= object->bytes;
   D().objects.erase(object);
   return CUDA_SUCCESS;
 }
@@ -247,10 +277,11 @@ extern "C" {
 void fake_cuda_state(FakeCudaState* state) {
   const std::lock_guard lock(D().mutex);
   *state = D().state;
+  state->lost = D().fatal != CUDA_SUCCESS;
 }
 void fake_cuda_fail(const char* function, int result, int times, int skip) {
   const std::lock_guard lock(D().mutex);
-  D().failures[function] = {static_cast<CUresult>(result), times, skip};
+  D().failures[function] = {static_cast<CUresult>(result), times, skip, nullptr};
 }
 int64_t fake_cuda_calls(const char* function) {
   const std::lock_guard lock(D().mutex);
@@ -274,11 +305,11 @@ void fake_cuda_set_memory(uint64_t bytes) {
 }
 
 CUresult cuInit(unsigned) {
-  ENTER(false);
+  ENTER(On::kNothing);
   return D().device_count == 0 ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS;
 }
 CUresult cuDriverGetVersion(int* version) {
-  ENTER(false);
+  ENTER(On::kNothing);
   *version = 13000;
   return CUDA_SUCCESS;
 }
@@ -303,27 +334,27 @@ CUresult cuGetErrorName(CUresult error, const char** name) {
 CUresult cuGetErrorString(CUresult error, const char** text) { return cuGetErrorName(error, text); }
 
 CUresult cuDeviceGetCount(int* count) {
-  ENTER(false);
+  ENTER(On::kNothing);
   *count = D().device_count;
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGet(CUdevice* device, int ordinal) {
-  ENTER(false);
+  ENTER(On::kNothing);
   *device = ordinal;
   return DeviceAt(ordinal) == nullptr ? CUDA_ERROR_INVALID_DEVICE : CUDA_SUCCESS;
 }
 CUresult cuDeviceGetName(char* name, int size, CUdevice) {
-  ENTER(false);
+  ENTER(On::kNothing);
   std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
-  ENTER(false);
+  ENTER(On::kNothing);
   std::memset(uuid, device + 1, sizeof(*uuid));
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice) {
-  ENTER(false);
+  ENTER(On::kNothing);
   switch (attribute) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
       *value = 9;
@@ -340,13 +371,13 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceTotalMem(size_t* bytes, CUdevice) {
-  ENTER(false);
+  ENTER(On::kNothing);
   *bytes = D().total;
   return CUDA_SUCCESS;
 }
 
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
-  ENTER(false);
+  ENTER(On::kProcess);
   Device* at = DeviceAt(device);
   if (at == nullptr) return D().Misuse(CUDA_ERROR_INVALID_DEVICE);
   ++at->retained;
@@ -355,47 +386,31 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
   return CUDA_SUCCESS;
 }
 CUresult cuDevicePrimaryCtxRelease(CUdevice device) {
-  ENTER(false);
+  ENTER(On::kNothing);
   Device* at = DeviceAt(device);
   if (at == nullptr || at->retained == 0) return D().Misuse(CUDA_ERROR_INVALID_CONTEXT);
   --at->retained;
   --D().state.contexts;
   return CUDA_SUCCESS;
 }
-// Everything in the context is gone; who still holds handles misuses them.
-CUresult cuDevicePrimaryCtxReset(CUdevice device) {
-  ENTER(false);
-  Device* at = DeviceAt(device);
-  if (at == nullptr) return D().Misuse(CUDA_ERROR_INVALID_DEVICE);
-  ++D().state.resets;
-  at->fatal = CUDA_SUCCESS;
-  std::erase_if(D().blocks, [&](const auto& row) { return row.second.device == at; });
-  D().state.device_bytes[device] = 0;
-  std::erase_if(D().objects, [&](const auto& row) {
-    if (row.first->device != at) return false;
-    --CountOf(row.first->kind);
-    return true;
-  });
-  return CUDA_SUCCESS;
-}
 CUresult cuCtxSetCurrent(CUcontext context) {
-  ENTER(false);
+  ENTER(On::kProcess);
   current = reinterpret_cast<Device*>(context);
   return CUDA_SUCCESS;
 }
 CUresult cuCtxGetCurrent(CUcontext* context) {
-  ENTER(false);
+  ENTER(On::kProcess);
   *context = reinterpret_cast<CUcontext>(current);
   return CUDA_SUCCESS;
 }
 CUresult cuCtxPushCurrent(CUcontext context) {
-  ENTER(false);
+  ENTER(On::kProcess);
   pushed.push_back(current);
   current = reinterpret_cast<Device*>(context);
   return CUDA_SUCCESS;
 }
 CUresult cuCtxPopCurrent(CUcontext* context) {
-  ENTER(false);
+  ENTER(On::kProcess);
   *context = reinterpret_cast<CUcontext>(current);
   if (pushed.empty()) return D().Misuse(CUDA_ERROR_INVALID_CONTEXT);
   current = pushed.back();
@@ -433,7 +448,7 @@ CUresult cuMemHostAlloc(void** address, size_t bytes, unsigned) {
 }
 // Host memory outlives the context it was made in.
 CUresult cuMemFreeHost(void* address) {
-  const Call call(__func__, false);
+  const Call call(__func__, On::kNothing);
   return FreeBlock(reinterpret_cast<uint64_t>(address), false);
 }
 CUresult cuMemHostGetDevicePointer(CUdeviceptr* address, void* host, unsigned) {
@@ -572,7 +587,8 @@ CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, unsigned long long
   ENTER();
   Object* object = Find(Kind::kGraph, graph);
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return NewObject(Kind::kGraph, exec, object->nodes);
+  constexpr size_t kNodeBytes = 4096;
+  return NewObject(Kind::kGraph, exec, object->nodes, object->nodes * kNodeBytes);
 }
 CUresult cuGraphDestroy(CUgraph graph) {
   ENTER();
@@ -599,9 +615,9 @@ CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode*, size_t* count) {
   return CUDA_SUCCESS;
 }
 
-CUresult cuModuleLoadData(CUmodule* module, const void*) {
+CUresult cuModuleLoadData(CUmodule* module, const void* image) {
   ENTER();
-  return NewObject(Kind::kModule, module);
+  return NewObject(Kind::kModule, module, 0, std::strlen(static_cast<const char*>(image)));
 }
 CUresult cuModuleUnload(CUmodule module) {
   ENTER();
@@ -642,8 +658,22 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, voi
   return Queue(config->hStream, [] {});
 }
 
+CUresult cuTensorMapEncodeTiled(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*,
+                                const cuuint64_t*, const cuuint64_t*, const cuuint32_t*,
+                                const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
+                                CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
+  return CUDA_SUCCESS;
+}
+CUresult cuTensorMapEncodeIm2col(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*,
+                                 const cuuint64_t*, const cuuint64_t*, const int*, const int*,
+                                 cuuint32_t, cuuint32_t, const cuuint32_t*, CUtensorMapInterleave,
+                                 CUtensorMapSwizzle, CUtensorMapL2promotion,
+                                 CUtensorMapFloatOOBfill) {
+  return CUDA_SUCCESS;
+}
+
 CUresult cuPointerGetAttribute(void* value, CUpointer_attribute attribute, CUdeviceptr address) {
-  ENTER(false);
+  ENTER(On::kNothing);
   const auto block = BlockOf(address, 1);
   if (block == D().blocks.end()) return CUDA_ERROR_INVALID_VALUE;
   const Device* device = block->second.device;

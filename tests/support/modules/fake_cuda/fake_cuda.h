@@ -9,16 +9,19 @@
 #include <string>
 
 // A stand-in for the CUDA driver, NVRTC, cuDNN and cuBLASLt, so that what is built on them is
-// tested without a GPU. Memory of the "GPUs" is host memory, copies are made at once, kernels do
-// nothing (and are not compiled), graphs are counted. Everything that is made is counted until it
-// is destroyed; misuse (an address that is not in a live block, a handle that is not live, a call
-// without a context) is counted and answered with an error. Any call can be made to fail; after an
-// error that is fatal every call in the context fails until it is reset.
+// tested without a GPU. Memory of the "GPUs" is host memory, counted in the pages a driver takes,
+// copies are made at once, kernels do nothing (and are not compiled), graphs are counted.
+// Everything that is made is counted until it is destroyed; misuse (an address that is not in a
+// live block, a handle that is not live, a call without a context) is counted and answered with an
+// error. Any call can be made to fail; after an error that is fatal nothing works any more in the
+// process, on no GPU, as with the real driver: every call gives that error, but those that only
+// tell something and those that let a context go.
 //
 // The environment sets up what a server process sees:
 //   NEREID_FAKE_CUDA_DEVICES   number of GPUs, 2
 //   NEREID_FAKE_CUDA_MEMORY    bytes of each, 1 GiB
-//   NEREID_FAKE_CUDA_FAIL      <function>:<code>[:<calls that work before>], as fail() below
+//   NEREID_FAKE_CUDA_FAIL      <function>:<code>[:<calls that work before>], as Fail() below
+//   NEREID_FAKE_CUDA_FAIL_FILE  then only calls fail that find this file, and remove it
 namespace nereid::testing {
 
 struct FakeCudaState {
@@ -29,7 +32,7 @@ struct FakeCudaState {
   int64_t contexts;  // references to primary contexts
   int64_t streams, events, graphs, modules;
   int64_t misuses;
-  int64_t resets;
+  bool lost;  // nothing works any more
 };
 
 // The functions of the library that tests call; it is opened from the folder that
