@@ -7,7 +7,9 @@
 #include "assembly/duration_metrics.h"
 #include "assembly/host_metrics.h"
 #include "assembly/model_metrics.h"
+#include "assembly/process_metrics.h"
 #include "common/json_text.h"
+#include "common/log.h"
 #include "common/page_pool.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -112,6 +114,15 @@ TextTable OptionsInForce(const ServerOptions& options, const Server::Options& se
   return table;
 }
 
+void RestoreRegions(const ProcessState& inherited, SharedMemoryRegistry& registry) {
+  for (const SharedMemoryInfo& region : inherited.regions) {
+    const absl::Status registered = registry.Register(region);
+    if (registered.ok()) continue;
+    NLOG(Error) << "shared memory region '" << region.name
+                << "' cannot be registered again: " << Message(registered);
+  }
+}
+
 }  // namespace
 
 std::string DefaultBackendDirectory() {
@@ -129,12 +140,15 @@ Core::Core(const ServerOptions& options)
 
 Core::~Core() = default;
 
-absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options) {
+absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options,
+                                                   const Surroundings& surroundings) {
+  const ProcessState* inherited = surroundings.inherited;
   std::unique_ptr<Core> core(new Core(options));
   PagePool::Shared().SetMaxIdleBytes(static_cast<size_t>(options.host_pool_idle_bytes));
 
   ModelLoader::Options loader;
   loader.backends = BackendOptions(options);
+  loader.backends.needs_new_process = surroundings.needs_new_process;
   loader.auto_complete = options.repository.auto_complete_config;
   loader.devices = UsableDevices(options);
   if (options.metrics.endpoint.allow) {
@@ -161,11 +175,13 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
   server.id = options.id;
   server.version = NEREID_VERSION;
   server.strict_readiness = options.strict_readiness;
-  server.exit_on_error = options.exit_on_error;
+  server.exit_on_error = options.exit_on_error && inherited == nullptr;
   server.exit_timeout = std::chrono::seconds(options.exit_timeout_secs);
   server.allow_client_shared_memory = options.allow_client_shared_memory;
   server.repository = MakeRepositoryOptions(options.repository, core->loader_.get());
+  if (inherited != nullptr) server.repository.requested_models = inherited->models;
   NEREID_ASSIGN_OR_RETURN(core->server_, Server::Create(std::move(server)));
+  if (inherited != nullptr) RestoreRegions(*inherited, core->server_->shared_memory());
 
   auto add = [&](std::shared_ptr<MetricSource> source) {
     if (source == nullptr) return;
@@ -176,6 +192,7 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
       core->server_.get(),
       ModelMetrics::Options{.counter_latencies = options.metrics.counter_latencies}));
   add(core->published_);
+  add(std::make_shared<ProcessMetrics>(inherited == nullptr ? 0 : inherited->restarts));
   add(std::make_shared<HostMetrics>());
   if (options.metrics.allow_cpu) {
     add(std::make_shared<CpuMetrics>(options.metrics.interval / 2));
@@ -184,6 +201,14 @@ absl::StatusOr<std::unique_ptr<Core>> Core::Create(const ServerOptions& options)
     add(MakeGpuMetrics(options.metrics.interval / 2));
   }
   return core;
+}
+
+void Core::HandOver(ProcessState* state) {
+  Server::Belongings belongings = server_->HandOver();
+  if (options_.repository.control_mode == ModelControlMode::kExplicit) {
+    state->models = std::move(belongings.models);
+  }
+  state->regions = std::move(belongings.regions);
 }
 
 std::string Core::StartupTables() const {

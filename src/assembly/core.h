@@ -1,10 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "assembly/process_state.h"
 #include "config/server_options.h"
 #include "model/model_loader.h"
 #include "observability/metrics_registry.h"
@@ -17,15 +19,31 @@ namespace nereid {
 // test start here.
 class Core {
  public:
+  // How the core is tied to the process around it.
+  struct Surroundings {
+    // Called, on any thread, once a backend cannot work any more in this process; may be empty.
+    std::function<void(std::string reason)> needs_new_process;
+    // What another process has left to this one; nullptr: nothing.
+    const ProcessState* inherited = nullptr;
+  };
+
   // Loads the start-up models and is READY when it returns. Fails when a model does and
-  // `exit_on_error` is on.
-  static absl::StatusOr<std::unique_ptr<Core>> Create(const ServerOptions& options);
+  // `exit_on_error` is on. What was inherited is restored as far as possible: the rest is logged.
+  static absl::StatusOr<std::unique_ptr<Core>> Create(const ServerOptions& options,
+                                                      const Surroundings& surroundings);
+  static absl::StatusOr<std::unique_ptr<Core>> Create(const ServerOptions& options) {
+    return Create(options, Surroundings());
+  }
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 
   Server& server() { return *server_; }
   MetricsRegistry& metrics() { return *metrics_; }
+
+  // Puts what another process needs to go on into `state`. Nothing serves any more: the process
+  // ends, without this object being destroyed.
+  void HandOver(ProcessState* state);
 
   // Backends, models and options in force, as text tables for the log.
   std::string StartupTables() const;

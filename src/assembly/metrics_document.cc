@@ -3,6 +3,7 @@
 #include "assembly/duration_metrics.h"
 #include "assembly/host_metrics.h"
 #include "assembly/model_metrics.h"
+#include "assembly/process_metrics.h"
 #include "common/strings.h"
 #include "observability/backend_families.h"
 #include "observability/cpu_metrics.h"
@@ -49,6 +50,8 @@ std::string MetricsDocument() {
               " | model, version | ", family.help, " | `--metrics-config ",
               histogram ? "histogram" : "summary", "_latencies=true` |\n");
   }
+  ProcessMetrics process(0);
+  AddSource(&text, process);
   HostMetrics host;
   AddSource(&text, host);
   CpuMetrics cpu{std::chrono::milliseconds(0)};

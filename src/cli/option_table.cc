@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <limits>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
@@ -67,6 +69,21 @@ absl::Status SetLogFormat(ServerOptions& o, const std::string& v) {
   }
   o.log.format = v == "default" ? LogFormat::kDefault : LogFormat::kIso8601;
   return absl::OkStatus();
+}
+
+absl::Status SetDeviceFailure(ServerOptions& o, const std::string& v) {
+  static constexpr std::pair<std::string_view, DeviceFailureMode> kModes[] = {
+      {"restart", DeviceFailureMode::kRestart},
+      {"exit", DeviceFailureMode::kExit},
+      {"serve", DeviceFailureMode::kServe},
+  };
+  for (const auto& [name, mode] : kModes) {
+    if (v != name) continue;
+    o.device_failure = mode;
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      StrCat("invalid argument for --device-failure, expected restart, exit or serve, got: ", v));
 }
 
 absl::Status SetControlMode(ServerOptions& o, const std::string& v) {
@@ -281,6 +298,9 @@ const OptionRow kOptions[] = {
        o.exit_timeout_secs = static_cast<int>(std::max<int64_t>(0, value));
        return absl::OkStatus();
      }},
+    {kServer, "device-failure", "<string>", "restart",
+     "What to do when a GPU has failed so that only a new process can use GPUs. restart: answer the requests in flight and let a new process take over, under the same process id, with ports, loaded models and shared memory. exit: answer them and end, with exit status 75. serve: go on without the models on GPUs.", SetDeviceFailure},
+    {kServer, "device-failure-limit", "<integer>", "3", "Failures within a minute with which --device-failure=restart becomes exit.", SET_INTEGER(device_failure_limit, 1, 1000)},
 
     {kLogging, "log-verbose", "<integer>", "0", "Verbosity: lines of this level and below are logged. 0 logs none of them; true is 1.", SetLogVerbose},
     {kLogging, "log-info", "<boolean>", "true", "Log informational lines.", SET_BOOL(log.info)},

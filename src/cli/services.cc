@@ -13,6 +13,11 @@ namespace {
 
 std::string AddressOf(const std::string& address, int port) { return StrCat(address, ":", port); }
 
+std::chrono::milliseconds TimeLeft(TimePoint deadline) {
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
+}
+
 std::string KeepaliveTable(const GrpcServiceOptions& options) {
   const std::pair<const char*, int> rows[] = {
       {"keepalive_time_ms", options.keepalive_time_ms},
@@ -72,6 +77,7 @@ absl::Status Services::StartMetrics() {
   options.address = options_.metrics.endpoint.address.empty() ? options_.http.endpoint.address
                                                               : options_.metrics.endpoint.address;
   options.port = static_cast<uint16_t>(options_.metrics.endpoint.port);
+  options.inherited = options_.metrics.endpoint.inherited;
   absl::StatusOr<std::unique_ptr<MetricsFrontend>> frontend =
       MetricsFrontend::Create(options, &core_->metrics());
   if (!frontend.ok()) {
@@ -83,21 +89,36 @@ absl::Status Services::StartMetrics() {
   return absl::OkStatus();
 }
 
-absl::Status Services::Stop(std::chrono::seconds timeout) {
+absl::StatusOr<ProcessState::Sockets> Services::DuplicateSockets() const {
+  ProcessState::Sockets sockets;
+  if (http_) {
+    NEREID_ASSIGN_OR_RETURN(sockets.http, http_->DuplicateSockets());
+  }
+  if (grpc_) {
+    NEREID_ASSIGN_OR_RETURN(sockets.grpc, grpc_->DuplicateSockets());
+  }
+  if (metrics_) {
+    NEREID_ASSIGN_OR_RETURN(sockets.metrics, metrics_->DuplicateSockets());
+  }
+  return sockets;
+}
+
+void Services::Drain(std::chrono::milliseconds timeout) {
   const TimePoint deadline = Clock::now() + timeout;
-  const auto left = [&] {
-    return std::max(std::chrono::milliseconds(0),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
-  };
-  if (http_ != nullptr && !http_->Drain(left())) {
+  if (http_ != nullptr && !http_->Drain(TimeLeft(deadline))) {
     NLOG(Warning) << "HTTP connections were still busy when the exit timeout passed";
   }
   const bool has_calls = grpc_ != nullptr && grpc_->InFlight() > 0;
   if (grpc_ != nullptr && !grpc_->Drain(deadline) && has_calls) {
     NLOG(Warning) << "gRPC calls were still in flight when the exit timeout passed";
   }
-  NEREID_RETURN_IF_ERROR(core_->server().Stop(
-      std::chrono::duration_cast<std::chrono::seconds>(left() + std::chrono::milliseconds(999))));
+}
+
+absl::Status Services::Stop(std::chrono::seconds timeout) {
+  const TimePoint deadline = Clock::now() + timeout;
+  Drain(timeout);
+  NEREID_RETURN_IF_ERROR(core_->server().Stop(std::chrono::duration_cast<std::chrono::seconds>(
+      TimeLeft(deadline) + std::chrono::milliseconds(999))));
   http_.reset();
   grpc_.reset();
   metrics_.reset();

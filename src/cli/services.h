@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "assembly/core.h"
+#include "assembly/process_state.h"
 #include "config/server_options.h"
 #include "frontend/grpc/grpc_frontend.h"
 #include "frontend/http/http_frontend.h"
@@ -21,8 +22,13 @@ class Services {
   // this.
   static absl::StatusOr<std::unique_ptr<Services>> Start(const ServerOptions& options, Core* core);
 
-  // Stops accepting, answers what is in flight, stops the core; all within the exit timeout.
-  // INTERNAL when the time was not enough.
+  // Descriptors of all ports, for a process that goes on with them (HttpListener).
+  absl::StatusOr<ProcessState::Sockets> DuplicateSockets() const;
+
+  // Stops accepting and answers what is in flight within `timeout`. The port of the metrics stays
+  // open.
+  void Drain(std::chrono::milliseconds timeout);
+  // Drains, stops the core; all within the exit timeout. INTERNAL when the time was not enough.
   absl::Status Stop(std::chrono::seconds timeout);
 
   // 0 when the service is off.

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace nereid {
 namespace {
@@ -24,13 +25,18 @@ StopSignal::StopSignal() {
   watcher_ = std::thread([this] { Watch(); });
 }
 
-StopSignal::~StopSignal() {
+StopSignal::~StopSignal() { StopWatching(); }
+
+bool StopSignal::StopWatching() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (ending_) return received_;
     ending_ = true;
   }
   pthread_kill(watcher_.native_handle(), SIGTERM);
   watcher_.join();
+  std::lock_guard<std::mutex> lock(mutex_);
+  return received_;
 }
 
 void StopSignal::Watch() {
@@ -53,9 +59,23 @@ void StopSignal::Started() {
   started_ = true;
 }
 
-void StopSignal::Wait() {
+void StopSignal::NeedNewProcess(std::string reason) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!reason_) reason_ = std::move(reason);
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::string> StopSignal::reason() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return reason_;
+}
+
+bool StopSignal::Wait() {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return received_; });
+  changed_.wait(lock, [this] { return received_ || reason_; });
+  return received_;
 }
 
 }  // namespace nereid

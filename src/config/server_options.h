@@ -25,6 +25,15 @@ struct EndpointOptions {
   std::string address = "0.0.0.0";
   int port = 0;
   bool reuse_port = false;
+  // Listening sockets to own and serve instead of opening any; the command line cannot say that.
+  std::vector<int> inherited = {};
+};
+
+// What to do once a backend says that nothing of it works any more in this process.
+enum class DeviceFailureMode : uint8_t {
+  kRestart,  // a new process takes over, under the same process id
+  kExit,     // end, with an exit status of its own
+  kServe,    // go on with what still works
 };
 
 // Calls of these categories need `header: value`; one entry for each option given.
@@ -98,6 +107,8 @@ struct ModelRepositoryOptions {
 struct ServerOptions {
   std::string id = "triton";
   int exit_timeout_secs = 30;
+  DeviceFailureMode device_failure = DeviceFailureMode::kRestart;
+  int device_failure_limit = 3;  // failures in a minute with which restarting ends
   bool exit_on_error = true;
   bool strict_readiness = true;
   LogOptions log;

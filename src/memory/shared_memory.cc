@@ -118,7 +118,7 @@ absl::Status SharedMemoryRegistry::RegisterSystem(std::string_view name, const s
   NEREID_RETURN_IF_ERROR(CheckKey(name, key));
   NEREID_RETURN_IF_ERROR(CheckNew(SharedMemoryKind::kSystem, name));
   NEREID_ASSIGN_OR_RETURN(auto mapping, SystemSharedMemory::Open(name, key, offset, byte_size));
-  return Add({SharedMemoryKind::kSystem, std::string(name), key, offset, byte_size, 0},
+  return Add({SharedMemoryKind::kSystem, std::string(name), key, offset, byte_size, 0, ""},
              std::move(mapping));
 }
 
@@ -126,8 +126,15 @@ absl::Status SharedMemoryRegistry::RegisterCuda(std::string_view name, std::stri
                                                 int64_t device, uint64_t byte_size) {
   NEREID_RETURN_IF_ERROR(CheckNew(SharedMemoryKind::kCuda, name));
   NEREID_ASSIGN_OR_RETURN(auto mapping, CudaSharedMemory::Open(name, handle, device, byte_size));
-  return Add({SharedMemoryKind::kCuda, std::string(name), "", 0, byte_size, device},
-             std::move(mapping));
+  return Add(
+      {SharedMemoryKind::kCuda, std::string(name), "", 0, byte_size, device, std::string(handle)},
+      std::move(mapping));
+}
+
+absl::Status SharedMemoryRegistry::Register(const SharedMemoryInfo& info) {
+  return info.kind == SharedMemoryKind::kSystem
+             ? RegisterSystem(info.name, info.key, info.offset, info.byte_size)
+             : RegisterCuda(info.name, info.handle, info.device, info.byte_size);
 }
 
 absl::Status SharedMemoryRegistry::Add(SharedMemoryInfo info,

@@ -29,6 +29,7 @@ struct SharedMemoryInfo {
   uint64_t offset = 0;  // system: of the region in the object
   uint64_t byte_size = 0;
   int64_t device = 0;  // CUDA
+  std::string handle = {};  // CUDA: the bytes of a cudaIpcMemHandle_t
 };
 
 // A part of a region.
@@ -86,6 +87,9 @@ class SharedMemoryRegistry {
   // `handle`: the bytes of a cudaIpcMemHandle_t.
   absl::Status RegisterCuda(std::string_view name, std::string_view handle, int64_t device,
                             uint64_t byte_size);
+
+  // What `info` says, of either kind.
+  absl::Status Register(const SharedMemoryInfo& info);
 
   // All regions of `kind` when `name` is empty. What is not there, or of the other kind, stays so
   // without an error.

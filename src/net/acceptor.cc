@@ -88,6 +88,23 @@ absl::StatusOr<ListeningSocket> ListeningSocket::Listen(const addrinfo& info,
   return listening;
 }
 
+absl::StatusOr<ListeningSocket> ListeningSocket::Adopt(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return absl::InvalidArgumentError(StrCat("descriptor ", fd, " is no listening socket"));
+  }
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return ListeningSocket(fd, BoundPort(fd));
+}
+
+absl::StatusOr<int> ListeningSocket::Duplicate() const {
+  const int copy = fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return absl::ErrnoToStatus(errno, "cannot duplicate a listening socket");
+  return copy;
+}
+
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), port_(other.port_) {}
 

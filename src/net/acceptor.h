@@ -20,6 +20,8 @@ class ListeningSocket {
   // free one. Errors as HttpListener's.
   static absl::StatusOr<ListeningSocket> Bind(const std::string& address, uint16_t port,
                                               bool reuse_port);
+  // Owns a socket that listens already; INVALID_ARGUMENT, closing nothing, for anything else.
+  static absl::StatusOr<ListeningSocket> Adopt(int fd);
 
   ListeningSocket(ListeningSocket&& other) noexcept;
   ListeningSocket& operator=(ListeningSocket&&) = delete;
@@ -27,6 +29,8 @@ class ListeningSocket {
 
   int fd() const { return fd_; }
   uint16_t port() const { return port_; }
+  // Another descriptor of the socket: as long as it is open, connections are not refused but wait.
+  absl::StatusOr<int> Duplicate() const;
 
  private:
   ListeningSocket(int fd, uint16_t port) : fd_(fd), port_(port) {}
@@ -51,6 +55,7 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   void Start();
+  const ListeningSocket& socket() const { return socket_; }  // any thread
 
  private:
   void OnReadable();

@@ -86,28 +86,49 @@ class HttpListener::Impl {
 
   absl::Status Open() {
     const int loop_count = std::max(1, options_.thread_count);
-    const int socket_count = options_.reuse_port ? loop_count : 1;
     std::vector<ListeningSocket> sockets;
-    for (int i = 0; i < socket_count; ++i) {
+    for (const int fd : options_.inherited) {
+      auto socket = ListeningSocket::Adopt(fd);
+      if (!socket.ok()) return socket.status();
+      sockets.push_back(*std::move(socket));
+    }
+    const int socket_count = options_.reuse_port ? loop_count : 1;
+    for (int i = 0; i < socket_count && options_.inherited.empty(); ++i) {
       auto socket = ListeningSocket::Bind(options_.address, i == 0 ? options_.port : port_,
                                           options_.reuse_port);
       if (!socket.ok()) return socket.status();
       port_ = socket->port();
       sockets.push_back(*std::move(socket));
     }
+    port_ = sockets.front().port();
     for (int i = 0; i < loop_count; ++i) {
       auto loop = EventLoop::Create(StrCat(options_.thread_name, "-", i));
       if (!loop.ok()) return loop.status();
       sets_.push_back(
           std::make_unique<ConnectionSet>(*loop, handler_, options_.connection, &counter_));
     }
-    for (int i = 0; i < socket_count; ++i) StartAcceptor(i, std::move(sockets[i]));
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      StartAcceptor(static_cast<int>(i % sets_.size()), std::move(sockets[i]));
+    }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const {
+    std::vector<int> copies;
+    for (const auto& acceptor : acceptors_) {
+      auto copy = acceptor->socket().Duplicate();
+      if (!copy.ok()) {
+        for (const int fd : copies) close(fd);
+        return copy.status();
+      }
+      copies.push_back(*copy);
+    }
+    return copies;
   }
 
   void StopAccepting() {
     for (size_t i = 0; i < acceptors_.size(); ++i) {
-      RunOnLoop(*sets_[i]->loop(), [this, i] { acceptors_[i].reset(); });
+      RunOnLoop(*sets_[i % sets_.size()]->loop(), [this, i] { acceptors_[i].reset(); });
       acceptors_[i].reset();  // the loop had stopped
     }
     acceptors_.clear();
@@ -178,6 +199,9 @@ const std::string& HttpListener::address() const { return impl_->address(); }
 uint16_t HttpListener::port() const { return impl_->port(); }
 int HttpListener::connection_count() const { return impl_->connection_count(); }
 void HttpListener::StopAccepting() { impl_->StopAccepting(); }
+absl::StatusOr<std::vector<int>> HttpListener::DuplicateSockets() const {
+  return impl_->DuplicateSockets();
+}
 bool HttpListener::Drain(std::chrono::milliseconds timeout) { return impl_->Drain(timeout); }
 void HttpListener::Shutdown() { impl_->Shutdown(); }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "net/http_handler.h"
@@ -15,6 +16,7 @@ struct HttpListenerOptions {
   std::string address = "0.0.0.0";  // IPv4, IPv6 or a host name
   uint16_t port = 0;                // 0: a free one, see HttpListener::port
   bool reuse_port = false;          // SO_REUSEPORT, and a listening socket for every loop
+  std::vector<int> inherited;       // listening sockets to own and serve instead of all of that
   int thread_count = 1;             // event loops
   std::string thread_name = "http";
   // Connections open at once; further ones are answered 503. 0: what RLIMIT_NOFILE leaves.
@@ -38,6 +40,10 @@ class HttpListener {
   const std::string& address() const;
   uint16_t port() const;
   int connection_count() const;
+
+  // Other descriptors of the listening sockets, for the caller to close. While they are open,
+  // connections that come after StopAccepting() wait to be accepted by whoever inherits them.
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const;
 
   // Closes the port; connections stay.
   void StopAccepting();

@@ -63,26 +63,26 @@ std::set<int64_t> ServingVersionsOf(const ModelLifecycle& lifecycle, const Model
   return serving;
 }
 
-void Apply(const LoadContext& context, const ModelKey& key, InspectedModel model,
-           std::optional<ChangeToken> token, bool replaced, Done done) {
+// `from`: what the model is made from.
+void Apply(const LoadContext& context, const ModelKey& key, InspectedModel model, LoadedModel from,
+           bool replaced, Done done) {
   context.loaded->SetPollFailure(key.name, std::nullopt);
   if (absl::Status status = CheckVersions(key, model); !status.ok()) {
     context.loaded->SetPollFailure(key.name, status);
     done(std::move(status));
     return;
   }
-  auto config = model.config;
+  from.config = model.config;
   LoadPlan plan =
-      PlanLoad(key, std::move(model), token.value_or(ChangeToken{}), context.loaded->Get(key),
+      PlanLoad(key, std::move(model), from.token.value_or(ChangeToken{}), context.loaded->Get(key),
                ServingVersionsOf(*context.lifecycle, key), replaced);
-  context.lifecycle->Load(
-      std::move(plan), [loaded = context.loaded, key, token = std::move(token),
-                        config = std::move(config), done = std::move(done)](absl::Status status) {
-        // After a failure the old entry stays: the next look sees a change and
-        // tries again.
-        if (status.ok()) loaded->Set(key, {token, config});
-        done(std::move(status));
-      });
+  context.lifecycle->Load(std::move(plan), [loaded = context.loaded, key, from = std::move(from),
+                                            done = std::move(done)](absl::Status status) {
+    // After a failure the old entry stays: the next look sees a change and
+    // tries again.
+    if (status.ok()) loaded->Set(key, from);
+    done(std::move(status));
+  });
 }
 
 InspectOptions InspectOptionsOf(const LoadContext& context) {
@@ -107,7 +107,8 @@ void LoadFromSource(const LoadContext& context, const ModelSource& source, const
 
   absl::StatusOr<InspectedModel> model = Inspect(context, source, name, with);
   if (model.ok())
-    return Apply(context, key, *std::move(model), *std::move(token), replaced, std::move(done));
+    return Apply(context, key, *std::move(model),
+                 {*std::move(token), nullptr, with.config_json, ""}, replaced, std::move(done));
   // What the client sent is the client's to correct.
   const bool blame_client = replaced && absl::IsInvalidArgument(model.status());
   const absl::Status failure = PollFailure(context, name, model.status());
@@ -119,10 +120,11 @@ void LoadFromFiles(const LoadContext& context, const std::string& name, const Mo
   absl::StatusOr<ModelFolder> folder = WriteOverrideFolder(
       *context.options->files, context.options->temporary_directory, with.files);
   if (!folder.ok()) return done(folder.status());
+  LoadedModel from = {std::nullopt, nullptr, with.config_json, folder->path};
   absl::StatusOr<InspectedModel> model =
       InspectModel(InspectOptionsOf(context), name, *std::move(folder), with.config_json);
   if (!model.ok()) return done(model.status());
-  Apply(context, ModelKey{"", name}, *std::move(model), std::nullopt, true, std::move(done));
+  Apply(context, ModelKey{"", name}, *std::move(model), std::move(from), true, std::move(done));
 }
 
 // A name that is in two places loses the model that was loaded from one of them.

@@ -21,6 +21,11 @@ void LoadedModels::Remove(const ModelKey& key) {
   loaded_.erase(key);
 }
 
+std::map<ModelKey, LoadedModel> LoadedModels::All() const {
+  const std::lock_guard lock(mutex_);
+  return loaded_;
+}
+
 std::set<ModelKey> LoadedModels::Named(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   std::set<ModelKey> keys;

@@ -21,6 +21,8 @@ namespace nereid {
 struct LoadedModel {
   std::optional<ChangeToken> token;  // none: made from files that a client sent
   std::shared_ptr<const inference::ModelConfig> config;
+  std::string config_json = {};  // that a client sent; empty: none
+  std::string folder = {};       // of the files that a client sent; empty: none
 };
 
 // What every loaded model was made from, and which models could not even be read. Any thread.
@@ -29,6 +31,7 @@ class LoadedModels {
   std::optional<LoadedModel> Get(const ModelKey& key) const;
   void Set(const ModelKey& key, LoadedModel model);
   void Remove(const ModelKey& key);
+  std::map<ModelKey, LoadedModel> All() const;
   // Keys of the models called `name`.
   std::set<ModelKey> Named(const std::string& name) const;
 

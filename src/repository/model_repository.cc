@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "repository/load_operation.h"
+#include "repository/override_folder.h"
 
 namespace nereid {
 namespace {
@@ -58,37 +59,39 @@ ModelRepository::~ModelRepository() {
 }
 
 absl::Status ModelRepository::LoadStartupModels() {
-  absl::StatusOr<std::vector<std::string>> names = StartupNames();
-  if (!names.ok()) {
-    NLOG(Error) << names.status().message();
-  } else if (LoadAndWait(*names) == 0) {
+  absl::StatusOr<std::vector<RequestedModel>> models = StartupModels();
+  if (!models.ok()) {
+    NLOG(Error) << models.status().message();
+  } else if (LoadAndWait(*std::move(models)) == 0) {
     return absl::OkStatus();
   }
   return absl::InternalError("failed to load all models");
 }
 
-absl::StatusOr<std::vector<std::string>> ModelRepository::StartupNames() const {
+absl::StatusOr<std::vector<RequestedModel>> ModelRepository::StartupModels() const {
   const std::vector<std::string>& wanted = options_.startup_models;
   const bool explicit_mode = options_.control_mode == ModelControlMode::kExplicit;
+  if (explicit_mode && options_.requested_models) return *options_.requested_models;
   const bool all = !explicit_mode || (wanted.size() == 1 && wanted[0] == "*");
-  if (!all) {
-    const std::set<std::string> unique(wanted.begin(), wanted.end());
-    return std::vector<std::string>(unique.begin(), unique.end());
+  std::set<std::string> names(wanted.begin(), wanted.end());
+  if (all) {
+    const SourceCatalog::Listing listing = catalog_.List();
+    if (!listing.unreadable.empty()) return listing.unreadable.begin()->second;
+    names.clear();
+    for (const auto& [name, places] : listing.models) names.insert(name);
   }
-  const SourceCatalog::Listing listing = catalog_.List();
-  if (!listing.unreadable.empty()) return listing.unreadable.begin()->second;
-  std::vector<std::string> names;
-  for (const auto& [name, places] : listing.models) names.push_back(name);
-  return names;
+  std::vector<RequestedModel> models;
+  for (const std::string& name : names) models.push_back({name, {}});
+  return models;
 }
 
-int ModelRepository::LoadAndWait(const std::vector<std::string>& names) {
+int ModelRepository::LoadAndWait(std::vector<RequestedModel> models) {
   std::mutex mutex;
   std::condition_variable ended;
-  size_t remaining = names.size();
+  size_t remaining = models.size();
   int failed = 0;
-  for (const std::string& name : names) {
-    EnqueueLoad(name, {}, [&](const absl::Status& status) {
+  for (RequestedModel& model : models) {
+    EnqueueLoad(model.name, std::move(model.with), [&](const absl::Status& status) {
       LogFailure(status);
       const std::lock_guard lock(mutex);
       failed += status.ok() ? 0 : 1;
@@ -98,6 +101,28 @@ int ModelRepository::LoadAndWait(const std::vector<std::string>& names) {
   std::unique_lock lock(mutex);
   ended.wait(lock, [&] { return remaining == 0; });
   return failed;
+}
+
+std::vector<RequestedModel> ModelRepository::HandOver() {
+  BeginShutdown();
+  std::map<std::string, RequestedModel> models;  // one for all places of a name
+  for (const auto& [key, from] : loaded_.All()) {
+    RequestedModel& model =
+        models.try_emplace(key.name, RequestedModel{key.name, {}}).first->second;
+    model.with.config_json = from.config_json;
+    if (from.folder.empty()) continue;
+    auto files = ReadOverrideFolder(*options_.files, from.folder);
+    LogFailure(options_.files->RemoveAll(from.folder));
+    if (!files.ok()) {
+      NLOG(Error) << "model '" << key.name << "' is not handed over: " << files.status().message();
+      models.erase(key.name);
+    } else {
+      model.with.files = *std::move(files);
+    }
+  }
+  std::vector<RequestedModel> all;
+  for (auto& [name, model] : models) all.push_back(std::move(model));
+  return all;
 }
 
 void ModelRepository::StartWatching() {

@@ -66,6 +66,11 @@ class ModelRepository {
     return MakeIndex(catalog_, *lifecycle_, ready_only);
   }
   std::vector<ModelTableRow> Table() const { return MakeTable(*lifecycle_, loaded_); }
+  // For a process that ends without unloading: begins to shut down, and gives what is loaded, with
+  // what clients brought, so that another repository can load it (RepositoryOptions). Files that
+  // clients sent are gone from the disk afterwards. Names the models that could not be read.
+  std::vector<RequestedModel> HandOver();
+
   // Operations that run or wait.
   int64_t OperationCount() const { return operations_->Count(); }
 
@@ -79,9 +84,9 @@ class ModelRepository {
 
   absl::Status CheckExplicit() const;
   bool ShuttingDown() const;
-  absl::StatusOr<std::vector<std::string>> StartupNames() const;
+  absl::StatusOr<std::vector<RequestedModel>> StartupModels() const;
   // Waits for all of them; how many failed.
-  int LoadAndWait(const std::vector<std::string>& names);
+  int LoadAndWait(std::vector<RequestedModel> models);
   void EnqueueLoad(const std::string& name, ModelOverride with, Done done);
   // Everything called `name`, or only `keys`.
   void EnqueueUnload(const std::string& name, std::set<ModelKey> keys, Done done);

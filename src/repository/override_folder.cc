@@ -52,6 +52,22 @@ absl::Status CheckNoFileIsAFolder(const std::map<std::string, std::string>& cont
   return absl::OkStatus();
 }
 
+// Adds what is beneath `path`; names begin with `prefix`.
+absl::Status ReadFiles(const FileSystem& files, const std::string& path, const std::string& prefix,
+                       std::map<std::string, std::string>& contents) {
+  NEREID_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(path));
+  for (const std::string& name : names) {
+    const std::string at = JoinPath(path, name);
+    NEREID_ASSIGN_OR_RETURN(const FileInfo info, files.Stat(at));
+    if (info.is_directory) {
+      NEREID_RETURN_IF_ERROR(ReadFiles(files, at, StrCat(prefix, name, "/"), contents));
+    } else {
+      NEREID_ASSIGN_OR_RETURN(contents[StrCat(prefix, name)], files.ReadFile(at, info.byte_size));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckOverridePath(std::string_view relative_path) {
@@ -85,6 +101,13 @@ absl::StatusOr<ModelFolder> WriteOverrideFolder(
   NEREID_ASSIGN_OR_RETURN(model.versions, ListVersionFolders(files, folder->path()));
   model.lifetime = std::move(folder);
   return model;
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadOverrideFolder(const FileSystem& files,
+                                                                      const std::string& path) {
+  std::map<std::string, std::string> contents;
+  NEREID_RETURN_IF_ERROR(ReadFiles(files, path, "", contents));
+  return contents;
 }
 
 }  // namespace nereid

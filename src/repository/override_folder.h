@@ -20,4 +20,8 @@ absl::Status CheckOverridePath(std::string_view relative_path);
 absl::StatusOr<ModelFolder> WriteOverrideFolder(const FileSystem& files, const std::string& parent,
                                                 const std::map<std::string, std::string>& contents);
 
+// The files beneath a folder that WriteOverrideFolder() made: relative path → content.
+absl::StatusOr<std::map<std::string, std::string>> ReadOverrideFolder(const FileSystem& files,
+                                                                      const std::string& path);
+
 }  // namespace nereid

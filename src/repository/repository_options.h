@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,10 +17,25 @@
 
 namespace nereid {
 
+// What a load request brings in place of the repository's content.
+struct ModelOverride {
+  std::string config_json;                   // empty: none
+  std::map<std::string, std::string> files;  // relative path → content
+
+  bool empty() const { return config_json.empty() && files.empty(); }
+};
+
+// A model that clients asked for, and what they brought.
+struct RequestedModel {
+  std::string name;
+  ModelOverride with;
+};
+
 struct RepositoryOptions {
   std::vector<std::string> paths;  // duplicates collapse, order does not matter
   ModelControlMode control_mode = ModelControlMode::kNone;
-  std::vector<std::string> startup_models;          // explicit only; "*" alone: all
+  std::vector<std::string> startup_models;                      // explicit only; "*" alone: all
+  std::optional<std::vector<RequestedModel>> requested_models;  // explicit only: instead of those
   std::chrono::milliseconds poll_interval{15'000};  // poll only; 0: never after start-up
   bool auto_complete_config = true;
   std::string config_name;  // prefer configs/<config_name>.pbtxt
@@ -33,14 +49,6 @@ struct RepositoryOptions {
   const FileSystem* files = &FileSystem::Real();
   // Used beside `paths`.
   std::vector<std::shared_ptr<ModelSource>> sources;
-};
-
-// What a load request brings in place of the repository's content.
-struct ModelOverride {
-  std::string config_json;                   // empty: none
-  std::map<std::string, std::string> files;  // relative path → content
-
-  bool empty() const { return config_json.empty() && files.empty(); }
 };
 
 // The sources `options` names, in the order of their paths. INVALID_ARGUMENT when there is none,

@@ -78,6 +78,18 @@ absl::Status Server::Stop(std::chrono::seconds exit_timeout) {
   return status;
 }
 
+Server::Belongings Server::HandOver() {
+  Advance(ServerEvent::kStop);
+  Belongings all;
+  all.models = repository_->HandOver();
+  for (const SharedMemoryKind kind : {SharedMemoryKind::kSystem, SharedMemoryKind::kCuda}) {
+    auto regions = shared_memory_.Status(kind, "");
+    if (!regions.ok()) continue;
+    for (SharedMemoryInfo& region : *regions) all.regions.push_back(std::move(region));
+  }
+  return all;
+}
+
 bool Server::Advance(ServerEvent event) {
   ServerState state = state_.load(std::memory_order_acquire);
   for (;;) {
@@ -107,7 +119,7 @@ absl::Status Server::Live() const {
 absl::StatusOr<bool> Server::Ready() const {
   const absl::Status live = Live();
   if (absl::IsUnavailable(live)) return live;
-  if (!live.ok()) return false;
+  if (!live.ok() || reports_not_ready_.load(std::memory_order_acquire)) return false;
   if (!options_.strict_readiness) return true;
   if (!repository_->AllModelsReady()) return false;
   for (const ServableHandle& servable : repository_->serving().AllReady()) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "memory/shared_memory.h"
 #include "repository/model_repository.h"
 #include "server/inference_server.h"
 #include "server/server_state.h"
@@ -42,6 +43,16 @@ class Server : public InferenceServer {
   absl::Status Stop(std::chrono::seconds exit_timeout);
   absl::Status Stop() { return Stop(options_.exit_timeout); }
 
+  // Ready() is false from here on; nothing else changes.
+  void ReportNotReady() { reports_not_ready_.store(true, std::memory_order_release); }
+  // What another process needs to go on where this one ends, which it does without unloading: see
+  // ModelRepository::HandOver(). Refuses new requests first; call when none is in flight.
+  struct Belongings {
+    std::vector<RequestedModel> models;
+    std::vector<SharedMemoryInfo> regions;
+  };
+  Belongings HandOver();
+
   ServerState state() const { return state_.load(std::memory_order_acquire); }
   const Options& options() const { return options_; }
   // Rows of the start-up table of models.
@@ -74,6 +85,7 @@ class Server : public InferenceServer {
   SharedMemoryRegistry shared_memory_;  // outlives the requests in the repository's models
   const std::unique_ptr<ModelRepository> repository_;
   std::atomic<ServerState> state_{ServerState::kInitializing};
+  std::atomic<bool> reports_not_ready_{false};
 };
 
 }  // namespace nereid

@@ -46,6 +46,9 @@ absl::StatusOr<std::unique_ptr<GrpcFrontend>> GrpcFrontend::Create(
 }
 
 int GrpcFrontend::port() const { return impl_->transport->port(); }
+absl::StatusOr<std::vector<int>> GrpcFrontend::DuplicateSockets() const {
+  return impl_->transport->DuplicateSockets();
+}
 int64_t GrpcFrontend::InFlight() const { return impl_->transport->InFlight(); }
 bool GrpcFrontend::Drain(TimePoint deadline) { return impl_->transport->Drain(deadline); }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "config/server_options.h"
@@ -22,6 +23,8 @@ class GrpcFrontend {
   GrpcFrontend& operator=(const GrpcFrontend&) = delete;
 
   int port() const;
+  // See HttpListener.
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const;
   // Calls that have arrived and are not answered yet.
   int64_t InFlight() const;
 

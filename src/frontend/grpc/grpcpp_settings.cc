@@ -37,12 +37,6 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
 
 }  // namespace
 
-std::string ListenAddress(const EndpointOptions& endpoint) {
-  const std::string& host = endpoint.address;
-  const bool needs_brackets = host.find(':') != std::string::npos && !host.starts_with('[');
-  return needs_brackets ? StrCat("[", host, "]:", endpoint.port) : StrCat(host, ":", endpoint.port);
-}
-
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
     const GrpcServiceOptions& options) {
   if (!options.use_ssl && !options.use_ssl_mutual) return grpc::InsecureServerCredentials();
@@ -70,7 +64,6 @@ absl::StatusOr<grpc_compression_level> ParseCompressionLevel(const std::string& 
 void ApplySettings(const GrpcServiceOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(std::numeric_limits<int>::max());
   builder->SetMaxSendMessageSize(std::numeric_limits<int>::max());
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, options.endpoint.reuse_port ? 1 : 0);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time_ms);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout_ms);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS,

@@ -11,9 +11,6 @@ namespace nereid {
 
 // From our options to those of grpc++. For .cc files of this folder only.
 
-// "host:port", an IPv6 host in brackets.
-std::string ListenAddress(const EndpointOptions& endpoint);
-
 // Plain text, or TLS with the certificates that the options name. INVALID_ARGUMENT when a file
 // cannot be read.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(

@@ -5,12 +5,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <future>
 #include <map>
 #include <mutex>
@@ -21,6 +16,7 @@
 #include "common/log.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
+#include "frontend/grpc/grpcpp_port.h"
 #include "frontend/grpc/grpcpp_queue.h"
 #include "frontend/grpc/grpcpp_service.h"
 #include "frontend/grpc/grpcpp_settings.h"
@@ -51,36 +47,6 @@ std::string ServiceOf(std::string_view method) {
   return std::string(method.substr(1, slash - 1));
 }
 
-// The library does not say why it could not listen: ask the system. 0: it would work now.
-int ListenError(const EndpointOptions& endpoint) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(endpoint.address.c_str(), std::to_string(endpoint.port).c_str(), &hints,
-                  &found) != 0) {
-    return EADDRNOTAVAIL;
-  }
-  int error = 0;
-  const int descriptor = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(descriptor, found->ai_addr, found->ai_addrlen) != 0) error = errno;
-  close(descriptor);
-  freeaddrinfo(found);
-  return error;
-}
-
-absl::Status ListenFailure(const EndpointOptions& endpoint) {
-  const std::string place = StrCat(endpoint.address, ":", endpoint.port);
-  const int error = ListenError(endpoint);
-  if (error == EADDRINUSE) {
-    return absl::UnavailableError(StrCat("Socket '", place, "' already in use "));
-  }
-  const std::string_view reason = error == 0 ? "the transport refused it" : std::strerror(error);
-  return absl::InvalidArgumentError(StrCat("failed to listen at '", place, "': ", reason));
-}
-
 // What the library calls "now or never" is a point of the system's clock.
 std::chrono::system_clock::time_point ToSystemTime(TimePoint deadline) {
   const auto left = deadline - Clock::now();
@@ -96,8 +62,8 @@ struct GrpcppTransport::Impl {
   std::map<std::string, std::unique_ptr<RawService>> services;
   std::vector<MethodRoute> routes;
   std::vector<std::unique_ptr<GrpcppQueue>> queues;
+  std::unique_ptr<GrpcppPort> port;
   std::unique_ptr<grpc::Server> server;
-  int port = 0;
   std::once_flag shut_down;
 
   void AddMethods(absl::Span<const RpcMethod> methods) {
@@ -109,7 +75,10 @@ struct GrpcppTransport::Impl {
   }
 
   void ShutDown(TimePoint deadline) {
-    std::call_once(shut_down, [&] { server->Shutdown(ToSystemTime(deadline)); });
+    std::call_once(shut_down, [&] {
+      port->StopAccepting();
+      server->Shutdown(ToSystemTime(deadline));
+    });
   }
 };
 
@@ -126,15 +95,16 @@ absl::StatusOr<std::unique_ptr<GrpcppTransport>> GrpcppTransport::Create(
 
   grpc::ServerBuilder builder;
   ApplySettings(options, &builder);
-  builder.AddListeningPort(ListenAddress(options.endpoint), credentials, &impl->port);
+  NEREID_ASSIGN_OR_RETURN(impl->port, GrpcppPort::Create(options, credentials, &builder));
   for (const auto& [name, service] : impl->services) builder.RegisterService(service.get());
   for (int i = 0; i < QueueCount(options.thread_count); ++i) {
     impl->queues.push_back(std::make_unique<GrpcppQueue>(builder.AddCompletionQueue(), impl->routes,
                                                          receiver, compression));
   }
   impl->server = builder.BuildAndStart();
-  if (impl->server == nullptr || impl->port == 0) return ListenFailure(options.endpoint);
+  if (impl->server == nullptr) return absl::InvalidArgumentError("gRPC refuses its options");
   for (const auto& queue : impl->queues) queue->Start();
+  NEREID_RETURN_IF_ERROR(impl->port->Start());
   return std::unique_ptr<GrpcppTransport>(new GrpcppTransport(std::move(impl)));
 }
 
@@ -143,7 +113,11 @@ GrpcppTransport::~GrpcppTransport() {
   for (const auto& queue : impl_->queues) queue->Stop();
 }
 
-int GrpcppTransport::port() const { return impl_->port; }
+int GrpcppTransport::port() const { return impl_->port->port(); }
+
+absl::StatusOr<std::vector<int>> GrpcppTransport::DuplicateSockets() const {
+  return impl_->port->DuplicateSockets();
+}
 
 int64_t GrpcppTransport::InFlight() const {
   int64_t count = 0;

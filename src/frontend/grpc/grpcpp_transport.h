@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -34,6 +35,8 @@ class GrpcppTransport {
   GrpcppTransport& operator=(const GrpcppTransport&) = delete;
 
   int port() const;
+  // See HttpListener.
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const;
   // Calls that have arrived and are not answered yet.
   int64_t InFlight() const;
 

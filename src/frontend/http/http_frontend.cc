@@ -23,6 +23,7 @@ HttpListenerOptions ListenerOptions(const HttpServiceOptions& options) {
   listener.address = options.endpoint.address;
   listener.port = static_cast<uint16_t>(options.endpoint.port);
   listener.reuse_port = options.endpoint.reuse_port;
+  listener.inherited = options.endpoint.inherited;
   listener.thread_count =
       options.thread_count > 0 ? options.thread_count : DefaultHttpThreadCount();
   listener.max_connections = static_cast<int>(options.max_connections);
@@ -118,6 +119,9 @@ HttpFrontend::~HttpFrontend() = default;
 
 const std::string& HttpFrontend::address() const { return impl_->listener().address(); }
 uint16_t HttpFrontend::port() const { return impl_->listener().port(); }
+absl::StatusOr<std::vector<int>> HttpFrontend::DuplicateSockets() const {
+  return impl_->listener().DuplicateSockets();
+}
 void HttpFrontend::StopAccepting() { impl_->listener().StopAccepting(); }
 bool HttpFrontend::Drain(std::chrono::milliseconds timeout) {
   return impl_->listener().Drain(timeout);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "config/server_options.h"
@@ -25,6 +26,8 @@ class HttpFrontend {
   const std::string& address() const;
   uint16_t port() const;
 
+  // See HttpListener.
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const;
   // Closes the port; connections stay.
   void StopAccepting();
   // Stops accepting and waits until what has begun is answered. False when `timeout` passed first.

@@ -49,6 +49,7 @@ absl::StatusOr<std::unique_ptr<MetricsFrontend>> MetricsFrontend::Create(
   HttpListenerOptions listener;
   listener.address = options.address;
   listener.port = options.port;
+  listener.inherited = options.inherited;
   listener.thread_name = "metrics";
   NEREID_ASSIGN_OR_RETURN(frontend->listener_,
                           HttpListener::Create(listener, frontend->handler_.get()));

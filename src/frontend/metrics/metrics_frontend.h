@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "net/http_listener.h"
@@ -16,7 +17,8 @@ class MetricsFrontend {
  public:
   struct Options {
     std::string address = "0.0.0.0";
-    uint16_t port = 8002;  // 0: a free one
+    uint16_t port = 8002;        // 0: a free one
+    std::vector<int> inherited;  // listening sockets to own and serve instead
   };
 
   // `registry` outlives the frontend. Errors are those of HttpListener::Create.
@@ -25,6 +27,10 @@ class MetricsFrontend {
   ~MetricsFrontend();
 
   uint16_t port() const { return listener_->port(); }
+  // See HttpListener.
+  absl::StatusOr<std::vector<int>> DuplicateSockets() const {
+    return listener_->DuplicateSockets();
+  }
   void Shutdown() { listener_->Shutdown(); }
 
  private:
