@@ -8,11 +8,13 @@
 #include "backends/cuda/cuda_memory.h"
 #include "backends/cuda/cuda_model.h"
 #include "backends/cuda/device/cuda_loss.h"
+#include "backends/cuda/exec/engine_model.h"
 #include "backends/cuda/onnx/importer.h"
 #include "common/status_macros.h"
 #include "config/complete.h"
 #include "config/graph_completion.h"
 #include "nereid/backend.h"
+#include "proto/model_config.pb.h"
 
 namespace nereid::cuda {
 namespace {
@@ -31,7 +33,9 @@ class CudaBackend : public Backend {
     if (!NeedsCompletion(config)) return ConfigProposal{};
     NEREID_ASSIGN_OR_RETURN(const std::string path, FindModelFile(context));
     NEREID_ASSIGN_OR_RETURN(const engine::ImportedModel model, engine::ImportOnnx(path));
-    return CompleteFromGraph(config, DescribeGraph(*model.graph), default_max_batch_size_);
+    const bool batches = config.max_batch_size() > 0 || !engine::LosesBatch(*model.graph);
+    return CompleteFromGraph(config, DescribeGraph(*model.graph),
+                             batches ? default_max_batch_size_ : 0);
   }
 
   absl::StatusOr<MemoryEstimate> EstimateMemory(const ModelContext& context) override {

@@ -182,9 +182,8 @@ TEST_F(CudaComputedExtents, StrictModelsAreRefusedBeforeTheirExtentsAreKnown) {
   } rows[] = {
       {WhereNotZero(), Config("[ -1, 2 ]", "TYPE_INT64", "[ -1, -1 ]", 0, Parameter("strict", "1")),
        "NonZero 'nz'"},
-      {WithX(N("Hardmax", {"X"}, {"Y"}, "one"), {-1, -1}, 1, {-1, -1}),
-       Config("[ -1, -1 ]", "TYPE_FP32", "[ -1, -1 ]", 0, Parameter("strict", "1")),
-       "Hardmax 'one'"},
+      {WithX(N("Det", {"X"}, {"Y"}, "det"), {-1, -1, -1}, 1, {-1}),
+       Config("[ -1, -1, -1 ]", "TYPE_FP32", "-1", 0, Parameter("strict", "1")), "Det 'det'"},
       {WithX(N("Softmax", {"X"}, {"Y"}, "soft"), {-1, -1}, 1, {-1, -1}),
        Config("[ -1, -1 ]", "TYPE_FP32", "[ -1, -1 ]", 0, Parameter("strict", "1")), ""}};
   for (const auto& row : rows) {
@@ -207,8 +206,8 @@ TEST_F(CudaComputedExtents, StepsOnTheHostAreCountedAndWarnedOfOnce) {
   ASSERT_TRUE(Ask({3, 2}, {1, 2, 3, 4, 5, 6}).status.ok());
   const std::string log = ::testing::internal::GetCapturedStderr();
   const std::string warning =
-      "Unique 'different' makes a tensor whose extents depend on data: 4 nodes, from it on, run on "
-      "the host";
+      "Unique 'different' makes a tensor whose extents depend on data; nodes that run on the host, "
+      "slowly: 4";
   const size_t first = log.find(warning);
   EXPECT_NE(first, std::string::npos) << log;
   EXPECT_EQ(log.find(warning, first + 1), std::string::npos) << log;

@@ -1,6 +1,8 @@
 #include "backends/cuda/exec/engine_model.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "backends/cuda/lower/legalize.h"
@@ -37,6 +39,32 @@ absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Sha
   NEREID_ASSIGN_OR_RETURN(Graph graph, Specialize(model.graph(), shapes));
   NEREID_RETURN_IF_ERROR(RunPasses(ShapePasses(), graph));
   return graph;
+}
+
+bool LosesBatch(const Graph& graph) {
+  constexpr int64_t kBatch = 2;
+  constexpr int64_t kOthers[] = {1, 64, 224};  // what else is open has to make sense
+  constexpr std::string_view kMakeExtents[] = {"Compress", "NonMaxSuppression", "NonZero",
+                                               "Unique"};
+  const auto makes_extents = [&](const Node& node) {
+    return std::ranges::find(kMakeExtents, node.op) != std::end(kMakeExtents);
+  };
+  if (std::ranges::none_of(graph.nodes, makes_extents)) return false;
+  for (const int64_t other : kOthers) {
+    std::vector<Shape> shapes;
+    for (const auto& dims : graph.input_dims) {
+      Shape& shape = shapes.emplace_back();
+      for (const DeclaredDim& dim : dims) shape.push_back(dim.value < 0 ? other : dim.value);
+      if (!dims.empty() && dims[0].value < 0) shape[0] = kBatch;
+    }
+    const absl::StatusOr<Graph> known = Specialize(graph, shapes);
+    if (!known.ok()) continue;
+    return std::ranges::any_of(known->outputs, [&](ValueId id) {
+      const auto& shape = known->value(id).shape;
+      return shape.has_value() && (shape->empty() || (*shape)[0] != kBatch);
+    });
+  }
+  return false;
 }
 
 absl::Status CheckStrict(const EngineModel& model, const ProgramOptions& options) {

@@ -36,6 +36,10 @@ class EngineModel {
 // The model's graph for these input shapes (parallel to its inputs), simplified and fused.
 absl::StatusOr<Graph> OptimizeFor(const EngineModel& model, absl::Span<const Shape> shapes);
 
+// Whether the first extent of an output turns out to depend on data, or not to be that of the
+// inputs, although the file leaves all of them open. As far as that can be told: false otherwise.
+bool LosesBatch(const Graph& graph);
+
 // Memory that a program takes on the GPU.
 struct PlanBytes {
   size_t weights = 0;
