@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "backends/cuda/ir/nereid_ops.h"
 #include "backends/cuda/lower/internal_ops.h"
+#include "backends/cuda/lower/on_host.h"
 #include "backends/cuda/lower/pointwise_rows.h"
 #include "common/strings.h"
 
@@ -114,9 +115,12 @@ TypePlan AssignTypes(const Graph& graph, const PrecisionOptions& options) {
                              }));
     for (const ValueId id : node.outputs) {
       if (id == kNoValue || graph.value(id).type != DataType::kFp32) continue;
-      const auto& uses = readers[static_cast<size_t>(id)];
-      const bool only_output = WidensForFree(node) && uses.size() == 1 && uses[0] == kGraphOutput;
-      if (!keeps_wide && !only_output) plan.storage[static_cast<size_t>(id)] = fast;
+      const bool leaves =
+          WidensForFree(node) &&
+          std::ranges::all_of(readers[static_cast<size_t>(id)], [&](NodeId reader) {
+            return reader == kGraphOutput || IsHidden(graph.nodes[static_cast<size_t>(reader)]);
+          });
+      if (!keeps_wide && !leaves) plan.storage[static_cast<size_t>(id)] = fast;
     }
   }
   return plan;
