@@ -8,7 +8,8 @@ the driver's, node/ with the tests, and the pass list. There:
     node_tests/run --device=0 --check-list=node_tests/passlist_cuda.txt node_tests/node
 
 A program is made for fixed extents, so inputs that decide extents (targets of Reshape, axes, repeats, ...) are
-constants of the packed models, as exporters write them. With --unpack DIR the tests are written there instead, for
+constants of the packed models, as exporters write them. As ONNX has them these tests are there, too, under a name that ends
+in _computed: their extents depend on data. With --unpack DIR the tests are written there instead, for
 engine_node_tests --plan, which needs no GPU.
 """
 import argparse
@@ -22,7 +23,7 @@ import tempfile
 import warnings
 
 import numpy
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -31,6 +32,7 @@ from test_onnx_nodes import write_test  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASS_LIST = ROOT / "tests" / "data" / "onnx_node_passlist_cuda.txt"
 MAX_ELEMENTS = 64
+COMPUTED = "_computed"
 # Inputs by operator, counted from 0, that decide extents, or how often something runs.
 DECIDING = {
     "AffineGrid": (1,), "BlackmanWindow": (0,), "CenterCropPad": (1,), "Col2Im": (1, 2), "ConstantOfShape": (0,),
@@ -75,10 +77,8 @@ def bind_inputs(model, inputs):
 
 
 def is_plain(model):
-    """Whether all inputs and outputs are tensors of numbers: others cannot lie on a device."""
-    infos = [*model.graph.input, *model.graph.output]
-    return all(info.type.HasField("tensor_type") and info.type.tensor_type.elem_type != TensorProto.STRING
-               for info in infos)
+    """Whether all inputs and outputs are tensors."""
+    return all(info.type.HasField("tensor_type") for info in [*model.graph.input, *model.graph.output])
 
 
 def write_packed_tests(folder):
@@ -86,12 +86,12 @@ def write_packed_tests(folder):
         warnings.simplefilter("ignore")
         cases = [case for case in collect_testcases(None) if is_plain(case.model)]
     for case in cases:
-        model, data_sets = case.model, case.data_sets
-        if len(data_sets) == 1:
-            found = bind_inputs(model, data_sets[0][0])
-            if found is not None:
-                model, data_sets = found[0], [(found[1], data_sets[0][1])]
-        write_test(folder / case.name, model, data_sets)
+        found = bind_inputs(case.model, case.data_sets[0][0]) if len(case.data_sets) == 1 else None
+        if found is None:
+            write_test(folder / case.name, case.model, case.data_sets)
+            continue
+        write_test(folder / case.name, found[0], [(found[1], case.data_sets[0][1])])
+        write_test(folder / f"{case.name}{COMPUTED}", case.model, case.data_sets)
     return len(cases)
 
 
