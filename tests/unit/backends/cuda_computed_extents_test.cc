@@ -13,6 +13,8 @@ using testing::RequestBuilder;
 using testing::ValuesOf;
 namespace onnx = engine::onnx;
 
+constexpr int kOutOfResources = 701;  // what the driver calls it
+
 // Models whose extents depend on data: all that they do runs on the host, so that results are real
 // although kernels do nothing here.
 
@@ -212,6 +214,26 @@ TEST_F(CudaComputedExtents, StepsOnTheHostAreCountedAndWarnedOfOnce) {
   EXPECT_NE(first, std::string::npos) << log;
   EXPECT_EQ(log.find(warning, first + 1), std::string::npos) << log;
   EXPECT_THAT(MetricsText(), HasSubstr("nereid_cuda_host_steps{model=\"m\"} 8\n"));
+}
+
+TEST_F(CudaComputedExtents, WhatTheDeviceFailsIsNotTakenForBadData) {
+  WriteModel(ThreePlaces());
+  ASSERT_TRUE(LoadOne(Config("4", "TYPE_INT64", "-1")).ok());
+  fake_.Fail("cuMemcpyDtoHAsync", kOutOfResources);
+  const Answer answer = Ask({4}, {0, 1, 3, 2});
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kInternal) << answer.status;
+  EXPECT_THAT(std::string(Message(answer.status)), HasSubstr("cuMemcpyDtoHAsync"));
+  EXPECT_FALSE(instance_->Healthy());
+}
+
+TEST_F(CudaComputedExtents, TheirMemoryIsEstimated) {
+  WriteModel(PlusCount());
+  config_ = *testing::NormalizedConfig(Config("2", "TYPE_FP32", "2", 8));
+  auto backend = GetBackend("cuda");
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  const auto estimate = GuardedEstimateMemory(**backend, Context(config_, InstanceKind::kGpu));
+  ASSERT_TRUE(estimate.ok()) << estimate.status();
+  EXPECT_FALSE(estimate->items.empty());
 }
 
 TEST_F(CudaComputedExtents, OutputsGoToGpuMemoryWhereItIsWanted) {
