@@ -45,6 +45,24 @@ std::optional<size_t> TakeNumber(std::string_view& text, char end) {
   return number;
 }
 
+size_t TotalOf(const ProgramMemory& memory) {
+  return memory.arena + memory.workspace + memory.graphs + memory.staging;
+}
+
+bool Close(size_t a, size_t b, size_t whole) {
+  constexpr size_t kPart = 100;
+  return (a > b ? a - b : b - a) * kPart <= whole;
+}
+
+bool NearlyEqual(const MemoryRecord& a, const MemoryRecord& b) {
+  if (a.programs.size() != b.programs.size() || !Close(a.shared, b.shared, a.shared)) return false;
+  return std::ranges::all_of(a.programs, [&](const auto& row) {
+    const auto other = b.programs.find(row.first);
+    const size_t total = TotalOf(row.second);
+    return other != b.programs.end() && Close(total, TotalOf(other->second), a.shared + total);
+  });
+}
+
 }  // namespace
 
 void MemoryRecord::Note(const std::string& shapes, const ProgramMemory& memory) {
@@ -110,8 +128,9 @@ void MemoryNotes::Keep(const MemoryRecord& record) const { Known().Keep(key_, re
 void MemoryNotes::KeepInPlan(const MemoryRecord& record) const {
   Keep(record);
   if (plan_ == nullptr) return;
-  std::string text = record.Encode();
-  if (plan_->Find(scope_, options_) != text) plan_->Remember(scope_, options_, std::move(text));
+  const auto text = plan_->Find(scope_, options_);
+  if (text && NearlyEqual(MemoryRecord::Decode(*text), record)) return;
+  plan_->Remember(scope_, options_, record.Encode());
 }
 
 }  // namespace nereid::engine

@@ -54,7 +54,8 @@ class MemoryNotes {
   MemoryRecord Read() const;
   // In the process.
   void Keep(const MemoryRecord& record) const;
-  // In the plan, too, which remembers it unless it says so already.
+  // In the plan, too, unless that says nearly the same: what graphs take is measured with some
+  // noise, and plans are files.
   void KeepInPlan(const MemoryRecord& record) const;
 
  private:
