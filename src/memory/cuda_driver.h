@@ -40,7 +40,7 @@ struct CudaFunctions {
 
 // What the server itself, as opposed to a backend, does with GPUs: copy bytes, open the memory of
 // another process, pin pages. Works in the primary context of each device, which is kept once it
-// was needed; each call asks for it anew, since a backend may have had to reset it. Errors are
+// was needed; each call asks for it anew, since somebody may have reset it. Errors are
 // INTERNAL and name the call. Any thread.
 class CudaDriver {
  public:

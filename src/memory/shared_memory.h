@@ -28,7 +28,7 @@ struct SharedMemoryInfo {
   std::string key;      // system: of the POSIX object
   uint64_t offset = 0;  // system: of the region in the object
   uint64_t byte_size = 0;
-  int64_t device = 0;  // CUDA
+  int64_t device = 0;       // CUDA
   std::string handle = {};  // CUDA: the bytes of a cudaIpcMemHandle_t
 };
 

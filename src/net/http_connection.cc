@@ -507,7 +507,8 @@ void HttpConnection::Drain() {
   reading_rest_ = true;
   if (input_ == Input::kHead && !parse_blocked_ && !end_of_input_) OnReadable();
   reading_rest_ = false;
-  if (!closed_ && Idle()) Close();
+  // The first request of a client that has just connected is on its way; it gets drain_timeout.
+  if (!closed_ && Idle() && has_served_) Close();
 }
 
 void HttpConnection::Abort() {

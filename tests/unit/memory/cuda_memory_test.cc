@@ -95,6 +95,11 @@ TEST(CudaSharedMemoryTest, OpensTheClientsMemoryOnItsDevice) {
   ASSERT_EQ(status->size(), 1u);
   EXPECT_EQ((*status)[0].device, 1);
   EXPECT_EQ((*status)[0].byte_size, 10u);
+  SharedMemoryRegistry successor(true);
+  ASSERT_TRUE(successor.Register((*status)[0]).ok());
+  EXPECT_EQ(successor.Status(kCuda, "r")->front().handle, (*status)[0].handle);
+  EXPECT_EQ(cuda.opened(), 2);
+  successor.Unregister(kCuda, "");
   EXPECT_EQ(Message(registry.Status(SharedMemoryKind::kSystem, "r").status()),
             "The region named 'r' is registered as CUDA shared memory, not system shared memory");
 

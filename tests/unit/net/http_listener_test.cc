@@ -181,6 +181,64 @@ TEST_F(HttpListenerTest, DrainAnswersWhatIsInFlightAndClosesTheRest) {
   EXPECT_TRUE(drained.get());
 }
 
+TEST_F(HttpListenerTest, DrainAnswersTheFirstRequestOfWhoHasJustConnected) {
+  Start();
+  RawHttpClient client = Connect();
+  while (listener_->connection_count() == 0) std::this_thread::yield();
+  EXPECT_FALSE(listener_->Drain(milliseconds(5)));
+  client.Send(Post("hello"));
+  EXPECT_EQ(client.ReadResponse()->body, "hello");
+  EXPECT_TRUE(client.AtEnd());
+  EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
+}
+
+TEST_F(HttpListenerTest, DrainWaitsForWhoNeverAsksOnlyAMoment) {
+  options_.connection.drain_timeout = milliseconds(40);
+  Start();
+  RawHttpClient silent = Connect();
+  while (listener_->connection_count() == 0) std::this_thread::yield();
+  EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
+  EXPECT_TRUE(silent.AtEnd());
+}
+
+TEST_F(HttpListenerTest, ConnectionsWaitForAnotherListenerOfTheSameSockets) {
+  for (const bool reuse_port : {false, true}) {
+    options_.reuse_port = reuse_port;
+    options_.thread_count = reuse_port ? 3 : 2;
+    options_.inherited.clear();
+    Start();
+    const uint16_t port = listener_->port();
+    auto sockets = listener_->DuplicateSockets();
+    ASSERT_TRUE(sockets.ok()) << sockets.status();
+    EXPECT_EQ(sockets->size(), reuse_port ? 3u : 1u);
+    EXPECT_TRUE(listener_->Drain(milliseconds(20'000)));
+    listener_.reset();
+
+    std::vector<RawHttpClient> waiting;
+    for (int i = 0; i < 8; ++i) {
+      waiting.emplace_back(port);
+      ASSERT_TRUE(waiting.back().connected());
+      waiting.back().Send(Get());
+    }
+    options_.inherited = *sockets;
+    options_.port = 0;
+    options_.thread_count = 2;
+    Start();
+    EXPECT_EQ(listener_->port(), port);
+    for (RawHttpClient& client : waiting) EXPECT_EQ(client.ReadResponse()->status, 200);
+    EXPECT_EQ(Ask(Get())->status, 200);
+    listener_.reset();
+    EXPECT_FALSE(RawHttpClient(port).connected()) << "the sockets were the listener's";
+  }
+}
+
+TEST_F(HttpListenerTest, WhatIsNoListeningSocketIsNotTakenOver) {
+  options_.inherited = {0};
+  EXPECT_TRUE(absl::IsInvalidArgument(HttpListener::Create(options_, &handler_).status()));
+  options_.inherited = {-1};
+  EXPECT_TRUE(absl::IsInvalidArgument(HttpListener::Create(options_, &handler_).status()));
+}
+
 TEST_F(HttpListenerTest, DrainStillAnswersARequestThatIsArriving) {
   Start();
   RawHttpClient client = Connect();

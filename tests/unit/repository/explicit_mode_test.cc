@@ -314,5 +314,39 @@ TEST_F(ExplicitModeTest, AStormOfLoadsAndUnloadsFromManyThreadsEndsInOrder) {
   EXPECT_EQ(Index(), "a:1 UNAVAILABLE unloaded; b:1 UNAVAILABLE unloaded");
 }
 
+TEST_F(ExplicitModeTest, AnotherRepositoryGoesOnWithWhatClientsLoaded) {
+  const std::string config = "{\"name\":\"a\",\"backend\":\"fake\",\"max_batch_size\":5}";
+  const std::string sent = "{\"name\":\"sent\",\"backend\":\"fake\"}";
+  const std::string content("\0weights\n", 9);
+  source_->Add("a", {1});
+  source_->Add("b", {1});
+  source_->Add("c", {1});
+  options_.startup_models = {"b", "c"};
+  StartExplicit();
+  ASSERT_TRUE(Load("a", {config, {}}).ok());
+  ASSERT_TRUE(Load("sent", {sent, {{"1/deep/weights", content}, {"2/weights", ""}}}).ok());
+  ASSERT_TRUE(Unload("c").ok());
+  EXPECT_FALSE(Load("none").ok());
+
+  options_.requested_models = repository_->HandOver();
+  EXPECT_TRUE(FileSystem::Real().List(temporary_.path())->empty());
+  EXPECT_TRUE(absl::IsUnavailable(Load("c"))) << "it has begun to shut down";
+  ASSERT_EQ(options_.requested_models->size(), 3u);
+  EXPECT_EQ((*options_.requested_models)[0].name, "a");
+  EXPECT_EQ((*options_.requested_models)[0].with.config_json, config);
+  EXPECT_EQ((*options_.requested_models)[1].name, "b");
+  EXPECT_TRUE((*options_.requested_models)[1].with.empty());
+  EXPECT_EQ((*options_.requested_models)[2].with.config_json, sent);
+  EXPECT_EQ((*options_.requested_models)[2].with.files.at("1/deep/weights"), content);
+  EXPECT_EQ((*options_.requested_models)[2].with.files.at("2/weights"), "");
+
+  repository_.reset();
+  StartExplicit();
+  EXPECT_EQ(Index(true), "a:1 READY; b:1 READY");
+  EXPECT_EQ((*Resolve("a"))->config()->max_batch_size(), 5);
+  EXPECT_TRUE(Resolve("sent", 2).ok());
+  EXPECT_FALSE(Resolve("c").ok());
+}
+
 }  // namespace
 }  // namespace nereid

@@ -227,6 +227,26 @@ TEST_F(ServerTest, StoppingUnloadsEverything) {
   EXPECT_TRUE(server_->Stop(std::chrono::seconds(60)).ok());
 }
 
+TEST_F(ServerTest, CanReportThatItIsNotReadyAndServeOn) {
+  source_->Add("a", {1});
+  Start();
+  server_->ReportNotReady();
+  EXPECT_FALSE(*server_->Ready());
+  EXPECT_TRUE(server_->Live().ok());
+  EXPECT_TRUE(*server_->ModelReady("a", 1));
+}
+
+TEST_F(ServerTest, HandsOverWhatAnotherProcessNeeds) {
+  source_->Add("a", {1});
+  Start();
+  const Server::Belongings belongings = server_->HandOver();
+  ASSERT_EQ(belongings.models.size(), 1u);
+  EXPECT_EQ(belongings.models[0].name, "a");
+  EXPECT_TRUE(belongings.regions.empty());
+  EXPECT_TRUE(absl::IsUnavailable(server_->Live()));
+  EXPECT_EQ(Load("a").message(), "Server not ready");
+}
+
 TEST_F(ServerTest, StoppingWaitsForRequestsInFlightAndRefusesNewOnes) {
   source_->Add("a", {1});
   Start();
