@@ -74,6 +74,25 @@ TEST_F(CudaToolTest, ExtentsThatDependOnDataAreListedAndVerified) {
   EXPECT_THAT(strict.err, HasSubstr("NonZero 'nz' makes a tensor whose extents depend on data"));
 }
 
+TEST_F(CudaToolTest, DataThatMakesNoSenseKeepsNoPlanFromBeingSaved) {
+  namespace onnx = engine::onnx;
+  WriteModel(
+      onnx::Model(onnx::WithNode(onnx::Node("NonZero", {"X"}, {"n"}, "", "", "nz")) +
+                      onnx::WithNode(onnx::Node("Reshape", {"n", "one"}, {"Y"}, "", "", "r")) +
+                      onnx::WithConstant(onnx::Int64Tensor("one", {1})) +
+                      onnx::WithInput(onnx::Info("X", 1, {-1, kWidth})) +
+                      onnx::WithOutput(onnx::Info("Y", 7, {1})),
+                  17));
+  const std::string plan = model_file_ + ".plan";
+  const Outcome save = Run({"--save", plan});
+  EXPECT_EQ(save.status, 0) << save.err;
+  EXPECT_THAT(save.out, HasSubstr("random inputs are refused: Reshape 'r'"));
+  EXPECT_TRUE(std::filesystem::exists(plan));
+  const Outcome bench = Run({"--bench", "3"});
+  EXPECT_EQ(bench.status, 1);
+  EXPECT_THAT(bench.err, HasSubstr("Reshape 'r'"));
+}
+
 TEST_F(CudaToolTest, APlanItSavesIsFoundAgain) {
   const std::string plan = model_file_ + ".plan";
   const Outcome first = Run({"--save", plan});

@@ -89,6 +89,12 @@ absl::Status Trace(ToolRun& run, Engine& engine, absl::Span<const HostTensor> in
   return absl::OkStatus();
 }
 
+// Whether the program has to run to the end for what is asked.
+bool NeedsResults(const ToolOptions& options) {
+  return options.verify || options.check_precision || options.trace || options.bench > 0 ||
+         options.times_layers();
+}
+
 absl::Status RunShapes(ToolRun& run, Engine& engine, absl::Span<const Shape> shapes) {
   const ToolOptions& options = run.options;
   const double start = Seconds();
@@ -102,7 +108,13 @@ absl::Status RunShapes(ToolRun& run, Engine& engine, absl::Span<const Shape> sha
   NEREID_ASSIGN_OR_RETURN(const std::vector<HostTensor> inputs,
                           RandomInputs(run.model->graph(), shapes, options.ranges, kSeed));
   NEREID_RETURN_IF_ERROR(FeedInputs(*executor, inputs));
-  NEREID_RETURN_IF_ERROR(executor->Run());
+  const absl::Status ran = executor->Run();
+  if (executor->refused_data() && !NeedsResults(options)) {
+    std::printf("random inputs are refused: %s; --range gives others\n",
+                std::string(Message(ran)).c_str());
+    return PrintProgram(run, *executor);
+  }
+  NEREID_RETURN_IF_ERROR(ran);
   NEREID_RETURN_IF_ERROR(executor->stream().Synchronize());
   if (options.verify || options.check_precision) {
     NEREID_RETURN_IF_ERROR(Verify(run, engine, *executor, shapes, inputs));
