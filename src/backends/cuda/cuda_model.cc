@@ -121,7 +121,7 @@ absl::StatusOr<std::unique_ptr<CudaModel>> CudaModel::Load(const ModelContext& c
   NEREID_ASSIGN_OR_RETURN(model->model_, engine::EngineModel::Load(path));
   NEREID_RETURN_IF_ERROR(
       CheckGraphAgreement(context.config->proto(), DescribeGraph(model->model_->graph())));
-  NEREID_RETURN_IF_ERROR(engine::CheckStrict(*model->model_, model->options_.engine.program));
+  NEREID_RETURN_IF_ERROR(engine::CheckOperators(*model->model_, model->options_.engine.program));
   model->plan_ = MakePlan(*context.config, model->model_->graph());
   return model;
 }

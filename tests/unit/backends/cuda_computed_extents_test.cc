@@ -200,6 +200,27 @@ TEST_F(CudaComputedExtents, StrictModelsAreRefusedBeforeTheirExtentsAreKnown) {
   }
 }
 
+TEST_F(CudaComputedExtents, OperatorsThatNothingRunsAreRefusedAtLoad) {
+  const std::string body = onnx::WithNode(onnx::Node("Guess", {"X"}, {"g"}, "", "acme", "inner")) +
+                           onnx::WithOutput(onnx::Info("g", 1, {-1}));
+  const std::string branches =
+      onnx::GraphAttribute("then_branch", body) + onnx::GraphAttribute("else_branch", body);
+  const struct {
+    std::string nodes, refused;
+  } rows[] = {
+      {onnx::WithNode(onnx::Node("Guess", {"X"}, {"Y"}, "", "acme", "who")), "acme.Guess 'who'"},
+      {N("ReduceSum", {"X"}, {"s"}) +
+           onnx::WithNode(onnx::Node("Cast", {"s"}, {"c"}, onnx::Attribute("to", int64_t{9}))) +
+           onnx::WithNode(onnx::Node("If", {"c"}, {"Y"}, branches, "", "if")),
+       "acme.Guess 'inner'"}};
+  for (const auto& row : rows) {
+    WriteModel(WithX(row.nodes, {-1}, 1, {-1}));
+    const absl::Status status = LoadModel(Config("-1", "TYPE_FP32", "-1")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    EXPECT_THAT(std::string(Message(status)), HasSubstr(row.refused + " is not supported"));
+  }
+}
+
 TEST_F(CudaComputedExtents, StepsOnTheHostAreCountedAndWarnedOfOnce) {
   WriteModel(PlusCount());
   ::testing::internal::CaptureStderr();

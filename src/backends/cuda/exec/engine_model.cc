@@ -67,8 +67,8 @@ bool LosesBatch(const Graph& graph) {
   return false;
 }
 
-absl::Status CheckStrict(const EngineModel& model, const ProgramOptions& options) {
-  if (!options.strict) return absl::OkStatus();
+absl::Status CheckOperators(const EngineModel& model, const ProgramOptions& options) {
+  if (!options.strict && FindUnsupported(model.graph()) == nullptr) return absl::OkStatus();
   std::vector<Shape> shapes;
   for (const auto& dims : model.graph().input_dims) {
     Shape& shape = shapes.emplace_back();
@@ -79,6 +79,8 @@ absl::Status CheckStrict(const EngineModel& model, const ProgramOptions& options
   if (!graph.ok() || !Legalize(*graph, options.precision, constants).ok()) {
     return absl::OkStatus();  // extents of 1 may not fit; what does will be checked
   }
+  if (const Node* node = FindUnsupported(*graph)) return RefuseUnsupported(*node);
+  if (!options.strict) return absl::OkStatus();
   if (const auto hidden = FindHidden(*graph)) return RefuseHidden(*hidden);
   for (const Node& node : graph->nodes) {
     if (!HasDeviceWork(node)) return RefuseOnHost(Describe(node));

@@ -53,9 +53,10 @@ struct ProgramOptions {
   bool strict = false;
 };
 
-// UNIMPLEMENTED, naming node and operator, when options are strict and the model has to run
-// something on the host whatever extents its inputs have: known before they and a GPU are.
-absl::Status CheckStrict(const EngineModel& model, const ProgramOptions& options);
+// UNIMPLEMENTED, naming node and operator, for a model with a node that nothing can run; for strict
+// options also when the host has to run one, whatever extents the inputs have. Known before these
+// and a GPU are.
+absl::Status CheckOperators(const EngineModel& model, const ProgramOptions& options);
 
 // The memory a program for these shapes will take, planned without a GPU: scratch memory, which
 // only the libraries know, is left out.

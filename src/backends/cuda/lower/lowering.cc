@@ -58,6 +58,18 @@ PointwiseSpec CastSpec(const Placement& from, DataType to, std::vector<int64_t> 
 
 bool HasDeviceWork(const Node& node) { return IsPointwise(node) || FindRow(node) != nullptr; }
 
+const Node* FindUnsupported(const Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    if (!IsHidden(node) && !HasDeviceWork(node) && !HasReference(node)) return &node;
+    for (const auto& [name, attribute] : node.attributes) {
+      const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute);
+      if (inner == nullptr || *inner == nullptr) continue;
+      if (const Node* found = FindUnsupported(**inner)) return found;
+    }
+  }
+  return nullptr;
+}
+
 int64_t ElementsOf(absl::Span<const int64_t> shape) {
   int64_t count = 1;
   for (int64_t extent : shape) count *= extent;
@@ -393,7 +405,7 @@ absl::Status Lowering::LowerOnHost(NodeId id) {
   const Node& node = graph_.nodes[static_cast<size_t>(id)];
   const Work work = WorkOf(graph_, node);
   if (!HasReference(work.node)) {
-    return absl::UnimplementedError(StrCat(Describe(work.node), " is not supported"));
+    return RefuseUnsupported(work.node);
   }
   HostSpec spec;
   spec.node = id;

@@ -133,13 +133,16 @@ absl::Span<const LowerRow> RecurrentRows();
 absl::Span<const LowerRow> ReduceRows();
 absl::Span<const LowerRow> ViewRows();
 
-// Helpers of the rows.
-int64_t ElementsOf(absl::Span<const int64_t> shape);
 // Whether there is device work for nodes of this operator; not for every one there may be.
 bool HasDeviceWork(const Node& node);
 
 // Product of the extents before, at and after an axis (which may count from the end).
+// The first node, of the graph or of those inside it, that neither the device nor the reference
+// executor can run; nullptr: none.
+const Node* FindUnsupported(const Graph& graph);
 struct AxisSplit {
+// Helpers of the rows.
+int64_t ElementsOf(absl::Span<const int64_t> shape);
   size_t axis = 0;
   int64_t outer = 1, n = 1, inner = 1;
 };

@@ -139,6 +139,10 @@ absl::Status RefuseHidden(const HiddenWork& hidden) {
       hidden.cause, ", for which there is no device implementation, and the model is strict"));
 }
 
+absl::Status RefuseUnsupported(const Node& node) {
+  return absl::UnimplementedError(StrCat(Describe(node), " is not supported"));
+}
+
 absl::Status RefuseOnHost(std::string_view node) {
   return absl::UnimplementedError(
       StrCat(node, " has no device implementation, and the model is strict"));

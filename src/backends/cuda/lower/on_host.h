@@ -40,5 +40,7 @@ std::optional<HiddenWork> FindHidden(const Graph& graph);
 // device has nothing for. UNIMPLEMENTED.
 absl::Status RefuseHidden(const HiddenWork& hidden);
 absl::Status RefuseOnHost(std::string_view node);
+// How all are that have a node that nothing can run.
+absl::Status RefuseUnsupported(const Node& node);
 
 }  // namespace nereid::engine
