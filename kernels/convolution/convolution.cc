@@ -1,10 +1,12 @@
 #include "kernels/convolution/convolution.h"
 
 #include <string>
+#include <vector>
 
 #include "common/strings.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/jit/alternatives.h"
+#include "kernels/tile_product/tile_product.h"
 
 namespace nereid::engine {
 namespace {
@@ -25,37 +27,50 @@ GemmSpec AsProduct(const ConvolutionSpec& s) {
   product.n = s.k;
   product.k = s.c;
   product.transpose_b = true;
+  product.b_is_constant = s.constant_filter;
   product.has_bias = s.has_bias;
   product.has_residual = s.has_residual;
   product.activation = s.relu ? GemmActivation::kRelu : GemmActivation::kNone;
   return product;
 }
 
-RaceOperands OperandsOf(const GemmSpec& s) {
+// Everything the choice depends on.
+std::string SpecificationOf(const ConvolutionSpec& s, const Toolbox::Options& options) {
+  const auto pair = [](const Extents& values) { return StrCat(values[0], ",", values[1]); };
+  return StrCat("convolution ", s.n, "x", s.c, "x", s.h, "x", s.w, " to ", s.k, " by ", s.r, "x",
+                s.s, " ", ProtocolName(s.type), s.tf32 ? " tf32" : "", " stride ", pair(s.stride),
+                " dilation ", pair(s.dilation), " pad ", pair(s.pad_begin), " ", pair(s.pad_end),
+                s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "",
+                s.relu ? " relu" : "", s.constant_filter ? " early" : "", " of ",
+                options.max_candidates, " within ", options.max_workspace_bytes);
+}
+
+RaceOperands OperandsOf(const ConvolutionSpec& s) {
   const auto bytes = [&](int64_t count) {
     return static_cast<size_t>(count) * ElementByteSize(s.type);
   };
-  return {{bytes(s.m * s.k), bytes(s.n * s.k), s.has_bias ? bytes(s.n) : 0,
-           s.has_residual ? bytes(s.m * s.n) : 0},
-          {bytes(s.m * s.n)}};
+  const size_t out = bytes(s.n * s.k * s.out_h() * s.out_w());
+  return {{bytes(s.n * s.c * s.h * s.w), bytes(s.k * s.c / s.groups * s.r * s.s),
+           s.has_bias ? bytes(s.k) : 0, s.has_residual ? out : 0},
+          {out}};
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeFastestConvolution(Toolbox& toolbox,
                                                                  const ConvolutionSpec& spec) {
-  if (!IsProduct(spec)) return MakeConvolution(toolbox, spec);
-  const GemmSpec product = AsProduct(spec);
-  const std::string specification =
-      StrCat("1x1 convolution ", product.m, "x", product.n, "x", product.k, " ",
-             ProtocolName(spec.type), spec.tf32 ? " tf32" : "", spec.has_bias ? " +bias" : "",
-             spec.has_residual ? " +residual" : "", spec.relu ? " relu" : "", " of ",
-             toolbox.options().max_candidates, " within ", toolbox.options().max_workspace_bytes);
-  const Alternative alternatives[] = {
-      {"cuDNN", [&] { return MakeConvolution(toolbox, spec); }},
-      {"product", [&] { return MakeGemm(toolbox, product); }},
-  };
-  return MakeFastest(toolbox, specification, alternatives, OperandsOf(product));
+  std::vector<Alternative> alternatives = {
+      {"cuDNN", [&] { return MakeConvolution(toolbox, spec); }}};
+  if (IsProduct(spec)) {
+    alternatives.push_back({"product", [&] { return MakeGemm(toolbox, AsProduct(spec)); }});
+  }
+  for (const ProductTile& tile : ProductTiles(*toolbox.context(), spec)) {
+    alternatives.push_back(
+        {tile.name(), [&, tile] { return MakeTileProduct(toolbox, spec, tile); }});
+  }
+  if (alternatives.size() == 1) return MakeConvolution(toolbox, spec);
+  return MakeFastest(toolbox, SpecificationOf(spec, toolbox.options()), alternatives,
+                     OperandsOf(spec));
 }
 
 }  // namespace nereid::engine

@@ -36,6 +36,9 @@ struct ConvolutionSpec {
   // off.
   bool transposed = false;
   std::array<int64_t, 2> output_pad = {0, 0};  // transposed only
+  // The filter lies there before the program runs: it may be read while the kernel in front is at
+  // work.
+  bool constant_filter = false;
 
   int64_t out_h() const { return OutExtent(0, h, r); }
   int64_t out_w() const { return OutExtent(1, w, s); }

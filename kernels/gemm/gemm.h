@@ -6,7 +6,6 @@
 #include "backends/cuda/device/device_op.h"
 #include "kernels/jit/toolbox.h"
 #include "nereid/data_type.h"
-#include "nereid/shape.h"
 
 namespace nereid::engine {
 
@@ -35,15 +34,14 @@ struct GemmSpec {
   GemmActivation activation = GemmActivation::kNone;
   float alpha = 1;
   uint32_t alignment = 16;  // of every operand's address, in bytes; at least that of an element
+  // B lies there before the program runs: it may be read while the kernel in front is at work.
+  bool b_is_constant = false;
 };
 
-// UNIMPLEMENTED when the library has no implementation for the specification.
-absl::StatusOr<std::unique_ptr<DeviceOp>> MakeGemm(Toolbox& toolbox, const GemmSpec& spec);
+// With the result's type and all strides filled in.
+GemmSpec Completed(GemmSpec spec);
 
-// ONNX's MatMul on dense tensors with broadcast batch extents; `base` gives types, bias, residual,
-// activation, alpha and the transpositions of the last two extents (which `a` and `b` then have
-// swapped). Inputs and output as for MakeGemm; the bias belongs to the last extent of C.
-absl::StatusOr<std::unique_ptr<DeviceOp>> MakeMatMul(Toolbox& toolbox, GemmSpec base,
-                                                     const Shape& a, const Shape& b);
+// By cuBLASLt. UNIMPLEMENTED when the library has no implementation for the specification.
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeGemm(Toolbox& toolbox, const GemmSpec& spec);
 
 }  // namespace nereid::engine

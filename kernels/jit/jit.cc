@@ -105,11 +105,11 @@ absl::StatusOr<std::string> Jit::Cubin(const std::string& source) {
 }
 
 absl::Status Jit::Load(const std::string& source, CUmodule* module) {
-  const std::shared_lock gate(RaceGate());
   std::optional<std::string> known;
   if (store_ != nullptr) known = store_->Find(scope_, KeyOf(source));
   if (context_->offline()) return known ? absl::OkStatus() : Cubin(source).status();
   const auto load = [&](const std::string& code) {
+    const std::shared_lock gate(RaceGate());  // the driver may wait for the GPU
     absl::Status status =
         CudaStatus(context_->api().cuModuleLoadData(module, code.data()), "cuModuleLoadData");
     if (status.ok()) code_bytes_ += code.size();

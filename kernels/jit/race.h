@@ -15,8 +15,8 @@ namespace nereid::engine {
 absl::StatusOr<double> TimeOnDevice(const Stream& stream,
                                     const std::function<absl::Status()>& work);
 
-// Held alone by a race, and shared by what would disturb one: compilations, loading of code. A
-// candidate must not wait for it.
+// Held alone by a race, and shared by what would disturb one: loading of code. A candidate must not
+// wait for it.
 std::shared_mutex& RaceGate();
 
 // Times every candidate and gives the index of the fastest; those that fail are left out. The error

@@ -16,6 +16,8 @@ inline KernelCases AllKernelCases() {
   AddPointwiseCases(&cases);
   AddGemmCases(&cases);
   AddConvolutionCases(&cases);
+  AddTileProductCases(&cases);
+  AddTileConvolutionCases(&cases);
   AddDepthwiseCases(&cases);
   AddPoolCases(&cases);
   AddSoftmaxCases(&cases);

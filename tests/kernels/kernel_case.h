@@ -39,6 +39,7 @@ struct KernelCase {
   std::function<CaseData()> data;
   double tolerance = 0;  // of ‖y − expected‖ / ‖expected‖; 0: by the first output's type
   double flops = 0;
+  bool needs_hopper = false;   // UNIMPLEMENTED for other architectures than sm_90a
   bool needs_library = false;  // cuBLASLt or cuDNN: not made without a GPU
 };
 

@@ -27,6 +27,10 @@ TEST_P(KernelCompileTest, EveryCaseOfEveryOperatorCompiles) {
   for (const KernelCase& c : AllKernelCases()) {
     if (c.needs_library) continue;
     const auto op = c.make(**toolbox);
+    if (c.needs_hopper && GetParam() != std::string_view("sm_90a")) {
+      EXPECT_TRUE(absl::IsUnimplemented(op.status())) << c.name;
+      continue;
+    }
     EXPECT_TRUE(op.ok()) << c.op << " " << c.name << ": " << op.status();
     ++made;
   }

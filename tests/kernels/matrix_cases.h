@@ -4,6 +4,8 @@
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/product/product.h"
+#include "kernels/tile_product/tile_product.h"
 #include "tests/kernels/kernel_case.h"
 
 namespace nereid::engine {
@@ -12,7 +14,7 @@ namespace nereid::engine {
 // which the comparison leaves out.
 inline constexpr int64_t kMaxComparedFlops = 40'000'000;
 
-inline void AddGemmCase(KernelCases* cases, const GemmSpec& spec) {
+inline KernelCase GemmCase(const GemmSpec& spec) {
   KernelCase c;
   c.op = "gemm";
   c.name = StrCat(spec.batch, "×", spec.m, "×", spec.n, "×", spec.k, spec.transpose_a ? " Aᵀ" : "",
@@ -63,7 +65,54 @@ inline void AddGemmCase(KernelCases* cases, const GemmSpec& spec) {
     }
     return data;
   };
-  cases->push_back(std::move(c));
+  return c;
+}
+
+inline void AddGemmCase(KernelCases* cases, const GemmSpec& spec) {
+  cases->push_back(GemmCase(spec));
+}
+
+// Our own kernel in every cut, also those that would not be raced for these extents.
+inline constexpr ProductTile kAllTiles[] = {
+    {64, 32, 1},  {64, 64, 1},  {64, 64, 8},   {64, 128, 4},  {64, 256, 2},
+    {128, 32, 4}, {128, 64, 2}, {128, 128, 1}, {128, 128, 8}, {128, 256, 1}};
+
+template <typename Spec>
+void AddTileCases(KernelCases* cases, const KernelCase& base, const Spec& spec, bool b_rows) {
+  for (const ProductTile& tile : kAllTiles) {
+    if (tile.columns < 64 && !b_rows) continue;
+    KernelCase c = base;
+    c.op = "tile product";
+    c.needs_library = false;
+    c.needs_hopper = true;
+    c.name = StrCat(base.op, " ", c.name, " in ", tile.name());
+    c.make = [=](Toolbox& toolbox) { return MakeTileProduct(toolbox, spec, tile); };
+    cases->push_back(std::move(c));
+  }
+}
+
+inline void AddTileProductCases(KernelCases* cases) {
+  for (const auto& [m, n, k] : {std::array<int64_t, 3>{128, 768, 3072},
+                                {200, 72, 136},
+                                {1, 1000, 2048},
+                                {1024, 2304, 768}}) {
+    for (int flags = 0; flags < 4; ++flags) {
+      GemmSpec spec;
+      spec.type = flags == 1 ? DataType::kBf16 : DataType::kFp16;
+      spec.m = m;
+      spec.n = n;
+      spec.k = k;
+      spec.transpose_b = (flags & 1) != 0;
+      spec.b_is_constant = flags < 2;
+      spec.has_bias = (flags & 2) != 0;
+      spec.has_residual = spec.has_bias && !spec.transpose_b;
+      spec.alpha = spec.has_residual ? 0.5f : 1;
+      spec.activation = spec.has_residual ? GemmActivation::kRelu
+                        : spec.has_bias   ? GemmActivation::kGeluTanh
+                                          : GemmActivation::kNone;
+      AddTileCases(cases, GemmCase(spec), spec, spec.transpose_b);
+    }
+  }
 }
 
 inline void AddGemmCases(KernelCases* cases) {
@@ -191,7 +240,7 @@ std::vector<double> Convolve(const ConvolutionGeometry& g, const std::vector<dou
   return y;
 }
 
-inline void AddConvolutionCase(KernelCases* cases, const ConvolutionSpec& spec) {
+inline KernelCase ConvolutionCase(const ConvolutionSpec& spec) {
   KernelCase c;
   c.op = "convolution";
   const bool last = spec.layout == ImageLayout::kNhwc;
@@ -240,7 +289,39 @@ inline void AddConvolutionCase(KernelCases* cases, const ConvolutionSpec& spec) 
     }
     return data;
   };
-  cases->push_back(std::move(c));
+  return c;
+}
+
+inline void AddConvolutionCase(KernelCases* cases, const ConvolutionSpec& spec) {
+  cases->push_back(ConvolutionCase(spec));
+}
+
+inline void AddTileConvolutionCases(KernelCases* cases) {
+  struct Row {
+    int64_t n, c, h, w, k, r, s, stride, pad, dilation;
+  };
+  for (const Row& row :
+       {Row{1, 512, 7, 7, 512, 3, 3, 1, 1, 1}, Row{3, 64, 14, 13, 72, 3, 3, 1, 1, 1},
+        Row{2, 128, 15, 15, 64, 3, 3, 2, 1, 1}, Row{5, 128, 9, 6, 96, 1, 1, 2, 0, 1},
+        Row{2, 64, 12, 20, 128, 3, 5, 1, 2, 2}, Row{4, 192, 8, 8, 64, 1, 1, 1, 0, 1}}) {
+    for (const bool fused : {false, true}) {
+      ConvolutionSpec spec;
+      spec.type = fused ? DataType::kFp16 : DataType::kBf16;
+      spec.n = row.n;
+      spec.c = row.c;
+      spec.h = row.h;
+      spec.w = row.w;
+      spec.k = row.k;
+      spec.r = row.r;
+      spec.s = row.s;
+      spec.stride = {row.stride, row.stride};
+      spec.dilation = {row.dilation, row.dilation};
+      spec.pad_begin = {row.pad, row.pad};
+      spec.pad_end = {row.pad, fused ? row.pad : row.pad + 1};
+      spec.has_bias = spec.has_residual = spec.relu = spec.constant_filter = fused;
+      AddTileCases(cases, ConvolutionCase(spec), spec, true);
+    }
+  }
 }
 
 inline void AddConvolutionCases(KernelCases* cases) {
@@ -303,7 +384,7 @@ inline void AddConvolutionCases(KernelCases* cases) {
     spec.has_bias = spec.relu = true;
     AddConvolutionCase(cases, spec);
   }
-  // Channels whose pixels do not begin at words: c, k, extent, filter.
+  // Channels whose pixels do not begin at words: c, k, extents, filter.
   for (const auto& [c, k, hw, filter] : {std::array<int64_t, 4>{10, 24, 9, 3},
                                          {3, 24, 9, 3},
                                          {5, 24, 9, 3},

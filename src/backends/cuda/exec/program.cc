@@ -56,6 +56,19 @@ Order OrderOf(const LoweredProgram& program) {
   return order;
 }
 
+// Kernels that the races may want, each once.
+std::vector<CandidateKernel> CandidatesOf(const LoweredProgram& program, const Order& order,
+                                          const Toolbox& toolbox) {
+  std::set<CandidateKernel> kernels;
+  if (!toolbox.options().race || toolbox.context()->offline()) return {};
+  for (const size_t i : order.racers) {
+    for (CandidateKernel& kernel : CandidateKernels(*toolbox.context(), program.steps[i].spec)) {
+      kernels.insert(std::move(kernel));
+    }
+  }
+  return {kernels.begin(), kernels.end()};
+}
+
 // Opens the libraries that steps call; an error comes again when one is asked for work.
 void OpenLibraries(const LoweredProgram& program, Toolbox& toolbox) {
   const auto any = [&](auto is_used) { return std::ranges::any_of(program.steps, is_used); };
@@ -91,6 +104,13 @@ std::vector<absl::StatusOr<std::unique_ptr<DeviceOp>>> TryOps(
   const auto open =
       std::async(std::launch::async, OpenLibraries, std::cref(program), std::ref(toolbox));
   const auto other = std::async(std::launch::async, meanwhile);
+  // Compiling does not disturb races, which begin meanwhile.
+  const std::vector<CandidateKernel> candidates = CandidatesOf(program, order, toolbox);
+  const auto ahead = std::async(std::launch::async, [&] {
+    ParallelFor(candidates.size(), [&](size_t i) {
+      toolbox.jit().Get(candidates[i].source, candidates[i].name).status().IgnoreError();
+    });
+  });
   ParallelFor(order.kernels.size(), [&](size_t i) { make(order.kernels[i]); });
   open.wait();
   other.wait();

@@ -14,7 +14,6 @@ namespace {
 
 // Images of so few channels are widened on their way to channels last, for wider loads.
 constexpr int64_t kFewChannels = 4;
-constexpr int64_t kChannelsAtATime = 8;
 
 absl::StatusOr<ConvolutionSpec> SpecOf(Lowering& l, const Node& node) {
   const ValueId y = node.outputs[0];
@@ -55,19 +54,6 @@ absl::StatusOr<Operand> FilterOf(Lowering& l, const Node& node, const Convolutio
   return l.Weight(*filter, spec.type, {WeightOrder::kFilterChannelsLast, channels});
 }
 
-// The channels that a convolution with constant filters is given: as many as there are, or more, of
-// zeros. Of odd numbers in 16 bits, whose pixels begin between words, cuDNN makes padded copies of
-// its own, and wrong results for some.
-int64_t ChannelsRead(const ConvolutionSpec& spec, bool is_copied) {
-  const int64_t c = spec.c;
-  if (spec.layout != ImageLayout::kNhwc || spec.groups != 1 || spec.type == DataType::kFp32) {
-    return c;
-  }
-  if (c < kFewChannels && is_copied) return kFewChannels;
-  return c == 1 || c % 2 == 0 ? c
-                              : (c + kChannelsAtATime - 1) / kChannelsAtATime * kChannelsAtATime;
-}
-
 // The image with its channels filled up to spec.c, channels last.
 absl::StatusOr<Operand> Widen(Lowering& l, const Node& node, const ConvolutionSpec& spec,
                               int64_t channels) {
@@ -97,16 +83,17 @@ absl::Status Convolve(Lowering& l, const Node& node) {
   const Order order = spec.layout == ImageLayout::kNhwc ? Order::kChannelsLast : Order::kDense;
   NEREID_ASSIGN_OR_RETURN(const Placement from, l.At(node.inputs[0]));
   const int64_t channels = spec.c;
-  if (IsDeviceFloat(from.type) && l.ConstantInput(node, 1) != nullptr) {
-    spec.c = ChannelsRead(spec, IsDense(from) && !IsChannelsLast(from));
-  }
-  const bool widen = spec.c != channels;
+  const bool widen = order == Order::kChannelsLast && spec.groups == 1 && channels < kFewChannels &&
+                     IsDense(from) && !IsChannelsLast(from) && IsDeviceFloat(from.type) &&
+                     l.ConstantInput(node, 1) != nullptr && spec.type != DataType::kFp32;
+  if (widen) spec.c = kFewChannels;
   NEREID_ASSIGN_OR_RETURN(const Operand x, widen ? Widen(l, node, spec, channels)
                                                  : l.In(node.inputs[0], spec.type, order));
   NEREID_ASSIGN_OR_RETURN(const Operand filter, FilterOf(l, node, spec, widen ? spec.c : 0));
   const auto optional = [&](size_t i) { return node.HasInput(i) ? node.inputs[i] : kNoValue; };
   NEREID_ASSIGN_OR_RETURN(const Operand bias, l.In(optional(2), spec.type));
   NEREID_ASSIGN_OR_RETURN(const Operand residual, l.In(optional(3), spec.type, order));
+  spec.constant_filter = l.IsWeight(filter);
   l.Emit(node, spec, {x, filter, bias, residual}, {l.Out(y, spec.type, order)});
   return absl::OkStatus();
 }

@@ -125,6 +125,7 @@ absl::StatusOr<bool> LowerStrided(Lowering& l, const Node& node, const Problem& 
   spec.b = b.layout;
   spec.transpose_a = p.trans_a != a.stored_transposed;
   spec.transpose_b = p.trans_b != b.stored_transposed;
+  spec.b_is_constant = l.IsWeight(b.operand);
   l.Emit(node, spec, {a.operand, b.operand, extras[0], extras[1]}, {out});
   return true;
 }
@@ -206,6 +207,7 @@ absl::StatusOr<bool> LowerInPlace(Lowering& l, const Node& node, const Problem& 
   spec.a = rows->layout;
   spec.b = b.layout;
   spec.transpose_b = p.trans_b != b.stored_transposed;
+  spec.b_is_constant = l.IsWeight(b.operand);
   l.Emit(node, spec, {rows->operand, b.operand, bias, residual},
          {OutInOrder(l, y, spec.out_type, *order)});
   return true;

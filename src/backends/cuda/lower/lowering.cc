@@ -281,8 +281,11 @@ absl::StatusOr<Operand> Lowering::Copy(const Placement& from, DataType type, Ord
   const bool moves = from.type == type || floats;
   const size_t rank = from.shape.size();
   if (ElementsOf(from.shape) == 0) return out;
-  if (SameStrides(from.shape, from.strides, strides)) {
-    emit(CastSpec(from, type, {}));
+  if (SameStrides(from.shape, from.strides, strides)) {  // in whatever order, but the same
+    Placement flat = from;
+    flat.shape = {ElementsOf(from.shape)};
+    flat.strides = {1};
+    emit(CastSpec(flat, type, {}));
   } else if (rank >= 3 && floats && order == Order::kChannelsLast && IsDense(from)) {
     emit(LayoutCopy(from.shape, from.type, type, true));
   } else if (rank >= 3 && floats && order == Order::kDense && IsChannelsLast(from)) {
@@ -375,6 +378,11 @@ absl::Status Lowering::LowerNode(NodeId id) {
     if (status.code() != absl::StatusCode::kUnimplemented) return status;
   }
   return LowerOnHost(id);
+}
+
+bool Lowering::IsWeight(const Operand& operand) const {
+  return operand.buffer != kNoBuffer &&
+         program_.buffers[static_cast<size_t>(operand.buffer)].kind == BufferKind::kWeight;
 }
 
 bool Lowering::IsAligned(const Placement& p) {

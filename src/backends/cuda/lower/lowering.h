@@ -77,6 +77,8 @@ class Lowering {
   Operand OperandAt(const Placement& placement) const;
   // Kernels take operands whose addresses are multiples of kOperandAlignment only.
   static bool IsAligned(const Placement& placement);
+  // Whether it is there before the program runs.
+  bool IsWeight(const Operand& operand) const;
 
   absl::Status LowerOnHost(NodeId id);
   absl::Status LowerPointwise(const std::vector<NodeId>& nodes);
@@ -135,14 +137,14 @@ absl::Span<const LowerRow> ViewRows();
 
 // Whether there is device work for nodes of this operator; not for every one there may be.
 bool HasDeviceWork(const Node& node);
-
-// Product of the extents before, at and after an axis (which may count from the end).
 // The first node, of the graph or of those inside it, that neither the device nor the reference
 // executor can run; nullptr: none.
 const Node* FindUnsupported(const Graph& graph);
-struct AxisSplit {
+
 // Helpers of the rows.
 int64_t ElementsOf(absl::Span<const int64_t> shape);
+// Product of the extents before, at and after an axis (which may count from the end).
+struct AxisSplit {
   size_t axis = 0;
   int64_t outer = 1, n = 1, inner = 1;
 };

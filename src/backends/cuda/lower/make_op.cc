@@ -2,6 +2,8 @@
 #include "backends/cuda/lower/op_spec.h"
 #include "kernels/concat/concat.h"
 #include "kernels/convolution/convolution.h"
+#include "kernels/product/product.h"
+#include "kernels/tile_product/tile_product.h"
 
 namespace nereid::engine {
 namespace {
@@ -10,7 +12,7 @@ using Made = absl::StatusOr<std::unique_ptr<DeviceOp>>;
 
 Made Make(Toolbox& t, const ConvolutionSpec& s) { return MakeFastestConvolution(t, s); }
 Made Make(Toolbox& t, const DepthwiseSpec& s) { return MakeDepthwise(t, s); }
-Made Make(Toolbox& t, const GemmSpec& s) { return MakeGemm(t, s); }
+Made Make(Toolbox& t, const GemmSpec& s) { return MakeFastestProduct(t, s); }
 Made Make(Toolbox& t, const MatMulSpec& s) { return MakeMatMul(t, s.base, s.a, s.b); }
 Made Make(Toolbox& t, const AttentionSpec& s) { return MakeAttention(t, s); }
 Made Make(Toolbox& t, const PointwiseSpec& s) { return MakePointwise(t, s); }
@@ -44,7 +46,22 @@ Made Make(Toolbox&, const HostSpec&) {
   return absl::InternalError("a host step has no device work");
 }
 
+template <typename Spec>
+std::vector<CandidateKernel> Candidates(const Context& context, const Spec& spec) {
+  std::vector<CandidateKernel> kernels;
+  if constexpr (std::is_same_v<Spec, GemmSpec> || std::is_same_v<Spec, ConvolutionSpec>) {
+    for (const ProductTile& tile : ProductTiles(context, spec)) {
+      kernels.push_back({TileProductSource(spec, tile), kTileProductKernel});
+    }
+  }
+  return kernels;
+}
+
 }  // namespace
+
+std::vector<CandidateKernel> CandidateKernels(const Context& context, const OpSpec& spec) {
+  return std::visit([&](const auto& s) { return Candidates(context, s); }, spec);
+}
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeOp(Toolbox& toolbox, const OpSpec& spec) {
   return std::visit([&](const auto& s) { return Make(toolbox, s); }, spec);

@@ -92,4 +92,13 @@ inline bool RunsOnHost(const OpSpec& spec) { return std::holds_alternative<HostS
 // The device work of a spec that does not run on the host.
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeOp(Toolbox& toolbox, const OpSpec& spec);
 
+// A kernel that MakeOp() may want; compiling it before keeps compilers and races apart.
+struct CandidateKernel {
+  std::string source;
+  const char* name = nullptr;
+
+  bool operator<(const CandidateKernel& other) const { return source < other.source; }
+};
+std::vector<CandidateKernel> CandidateKernels(const Context& context, const OpSpec& spec);
+
 }  // namespace nereid::engine

@@ -82,6 +82,7 @@ absl::Status LowerPatchProduct(Lowering& l, const Node& node, const ConvolutionS
   NEREID_ASSIGN_OR_RETURN(const Operand bias, l.In(optional(2), spec.type));
   NEREID_ASSIGN_OR_RETURN(const Operand residual,
                           l.In(optional(3), spec.type, Order::kChannelsLast));
+  product.b_is_constant = l.IsWeight(weights);
   l.Emit(node, product, {rows, weights, bias, residual},
          {l.Out(node.outputs[0], spec.type, Order::kChannelsLast)});
   return absl::OkStatus();

@@ -652,10 +652,11 @@ CUresult cuLaunchKernel(CUfunction function, unsigned, unsigned, unsigned, unsig
   if (Find(Kind::kModule, function) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   return Queue(stream, [] {});
 }
-CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction function, void**, void**) {
-  ENTER();
-  if (Find(Kind::kModule, function) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return Queue(config->hStream, [] {});
+// Fails when cuLaunchKernel is told to: callers need not know which one a kernel takes.
+CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction function, void** parameters,
+                          void** extra) {
+  return cuLaunchKernel(function, c->gridDimX, c->gridDimY, c->gridDimZ, c->blockDimX, c->blockDimY,
+                        c->blockDimZ, c->sharedMemBytes, c->hStream, parameters, extra);
 }
 
 CUresult cuTensorMapEncodeTiled(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*,
