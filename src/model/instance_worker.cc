@@ -16,7 +16,7 @@ namespace nereid {
 namespace {
 
 // How often an idle instance on a GPU is asked for its health: what befalls a device befalls
-// everybody on it, and nobody recovers before all have let go.
+// everybody on it.
 constexpr std::chrono::milliseconds kHealthInterval{500};
 // How long a worker waits before it tries again to replace an instance that could not be made: at
 // first, and at most, doubling in between.
@@ -161,11 +161,15 @@ bool InstanceWorker::EnsureHealthy() {
   if (made.ok()) {
     NLOG(Info) << "instance '" << options_.context.name << "' has been replaced";
     failure_.clear();
+    failed_to_replace_.clear();
     SetHealthy(true);
     return true;
   }
-  NLOG(Error) << "failed to replace instance '" << options_.context.name << "': " << Message(made);
-  failure_ = Message(made);
+  const bool is_news = failed_to_replace_ != Message(made);
+  failure_ = failed_to_replace_ = Message(made);
+  if (is_news) {
+    NLOG(Error) << "failed to replace instance '" << options_.context.name << "': " << failure_;
+  }
   instance_.reset();
   next_try_ = Clock::now() + pause_;
   pause_ = std::min<Clock::duration>(2 * pause_, kLongestPause);

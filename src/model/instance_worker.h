@@ -65,8 +65,9 @@ class InstanceWorker {
   // Of the worker's thread only:
   bool healthy_ = true;
   std::unique_ptr<Instance> instance_;
-  std::string failure_;  // why there is no healthy instance; empty: not known
-  TimePoint last_try_;   // to replace the instance
+  std::string failure_;            // why there is no healthy instance; empty: not known
+  std::string failed_to_replace_;  // as the log says already
+  TimePoint last_try_;             // to replace the instance
   TimePoint next_try_;
   Clock::duration pause_{};  // before the try after that
 
