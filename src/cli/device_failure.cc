@@ -61,8 +61,7 @@ void DeviceFailure::End(Core* core, Services* services) {
               << next_.reason;
   if (services != nullptr) {
     core->server().ReportNotReady();
-    auto sockets = services->DuplicateSockets();
-    if (restarts && sockets.ok()) next_.sockets = *std::move(sockets);
+    if (restarts) next_.sockets = services->DuplicateSockets().value_or(ProcessState::Sockets());
     services->Drain(std::min<std::chrono::seconds>(std::chrono::seconds(options_.exit_timeout_secs),
                                                    kLongestDrain));
   }

@@ -49,7 +49,8 @@ class HttpListener {
   void StopAccepting();
 
   // Stops accepting, closes idle connections, and waits until the others have been answered and
-  // closed; those without a request so far are idle after drain_timeout. True when none is left, false when `timeout` passed first.
+  // closed; those without a request so far are idle after drain_timeout. True when none is left,
+  // false when `timeout` passed first.
   bool Drain(std::chrono::milliseconds timeout);
 
   // Stops accepting, drops every connection (their requests are cancelled) and joins the loops.

@@ -221,6 +221,35 @@ def test_a_lost_context_is_answered_and_overcome(breaking_driver, tmp_path):
         assert metric(server, "nereid_process_restarts") == rounds
 
 
+def test_regions_on_the_gpu_outlive_a_lost_context(breaking_driver, tmp_path):
+    pytest.importorskip("cuda.bindings.runtime")
+    import tritonclient.utils.cuda_shared_memory as cuda_shm
+
+    model = network(8)
+    write(tmp_path, "victim", model, "instance_group { count: 1 kind: KIND_GPU gpus: [ 0 ] }")
+    values = np.random.default_rng(9).standard_normal((2, 3, SIDE, SIDE)).astype(np.float32)
+    wanted = expected(model, values)
+    region = cuda_shm.create_shared_memory_region("x", values.nbytes, 0)
+    given = httpclient.InferInput("X", values.shape, "FP32")
+    given.set_shared_memory("x", values.nbytes)
+    try:
+        cuda_shm.set_shared_memory_region(region, [values])
+        with running(f"--model-repository={tmp_path}", "--allow-client-shm=true") as server:
+            wait_ready(server)
+            with httpclient.InferenceServerClient(server.http) as client:
+                client.register_cuda_shared_memory("x", cuda_shm.get_raw_handle(region), 0, values.nbytes)
+                assert close(client.infer("victim", [given]).as_numpy("Y"), wanted)
+                breaking_driver.touch()
+                with pytest.raises(InferenceServerException):
+                    for _ in range(20):
+                        client.infer("victim", [given])
+            wait_until(lambda: server.log.count("Started Metrics Service at") == 2, seconds=60)
+            with httpclient.InferenceServerClient(server.http) as client:
+                assert close(client.infer("victim", [given]).as_numpy("Y"), wanted), server.log
+    finally:
+        cuda_shm.destroy_shared_memory_region(region)
+
+
 def test_a_lost_context_ends_the_program_where_that_is_wanted(breaking_driver, tmp_path):
     write(tmp_path, "victim", network(4), "instance_group { count: 1 kind: KIND_GPU gpus: [ 0 ] }")
     values = np.ones((2, 3, SIDE, SIDE), np.float32)
