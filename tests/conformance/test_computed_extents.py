@@ -104,6 +104,26 @@ def labels():
                       {"w": weights(8, 5), "names": np.array(["ant", "bee", "cat", "dog", "elk"], dtype=object)})
 
 
+def pieces():
+    """A sequence of known length is taken apart, changed and put together; it gives way to the tensors in it."""
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["go_on"]), node("Cast", ["i"], ["f"], to=FLOAT), node("Mul", ["x", "f"], ["e"]),
+         node("SequenceInsert", ["s", "e"], ["t"])],
+        "body", [helper.make_tensor_value_info("i", INT64, []), helper.make_tensor_value_info("go", BOOL, []),
+                 helper.make_tensor_sequence_value_info("s", FLOAT, None)],
+        [helper.make_tensor_value_info("go_on", BOOL, []), helper.make_tensor_sequence_value_info("t", FLOAT, None)])
+    nodes = [node("SplitToSequence", ["x", "two"], ["parts"], axis=1), node("SequenceAt", ["parts", "last"], ["l"]),
+             node("SequenceInsert", ["parts", "l", "first"], ["more"]), node("SequenceErase", ["more", "one"], ["fewer"]),
+             node("SequenceLength", ["fewer"], ["n"]), node("Cast", ["n"], ["number"], to=FLOAT),
+             node("Loop", ["turns", "", "fewer"], ["all"], body=body),
+             node("ConcatFromSequence", ["all"], ["joined"], axis=1), node("Mul", ["joined", "number"], ["y"]),
+             node("SplitToSequence", ["x"], ["rows"], axis=0, keepdims=0),
+             node("ConcatFromSequence", ["rows"], ["stacked"], axis=1, new_axis=1)]
+    return serialized(nodes, [("x", FLOAT, [3, 5])], [("y", FLOAT, ["b", "n"]), ("stacked", FLOAT, [5, 3])],
+                      {"two": np.int64(2), "last": np.int64(-1), "first": np.int64(0), "one": np.int64(1),
+                       "turns": np.int64(3)})
+
+
 MODELS = {"detector": (detector, "NonMaxSuppression 'nms'"), "merger": (merger, "NonZero 'where'"),
           "loop": (loop, "Loop 'loop'"), "branches": (branches, "If 'if'"), "labels": (labels, "Gather 'name'")}
 
@@ -152,6 +172,12 @@ def test_they_are_compiled_and_the_node_that_begins_is_named(name, tmp_path):
     assert strict.returncode == 1 and begins in strict.stderr and "strict" in strict.stderr, strict
 
 
+def test_sequences_of_known_length_leave_nothing_on_the_host(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(pieces())
+    done = compile_model(tmp_path / "model.onnx", "--strict")
+    assert done.returncode == 0 and "0 steps on the host" in done.stdout, done
+
+
 def test_a_server_completes_their_configuration_and_answers(fake_cuda, tmp_path):  # noqa: F811
     """Nothing of these runs on the device."""
     where = serialized([node("NonZero", ["x"], ["nz"], name="nz"), node("Transpose", ["nz"], ["y"], perm=[1, 0])],
@@ -172,7 +198,7 @@ def test_a_server_completes_their_configuration_and_answers(fake_cuda, tmp_path)
 
 @pytest.mark.skipif(gpu_count() == 0 or not HAS_ENGINE, reason="there is no GPU")
 def test_a_gpu_answers_as_onnx_runtime_does(tmp_path):
-    models = {name: make() for name, (make, _) in MODELS.items()}
+    models = {name: make() for name, (make, _) in MODELS.items()} | {"pieces": pieces()}
     for name, model in models.items():
         write_model(tmp_path, name, 'backend: "cuda" parameters { key: "precision" value { string_value: "fp32" } }',
                     files={"1/model.onnx": model})

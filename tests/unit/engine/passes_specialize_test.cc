@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <numeric>
 
 #include "backends/cuda/onnx/importer.h"
 #include "backends/cuda/passes/algebra.h"
@@ -171,6 +172,86 @@ TEST(SpecializeTest, WhatALoopMakesLargerIsNotKnown) {
       Special(ImportGraph(Model(many + Loop(body, "many") + N("Neg", {"last"}, {"y"}))), {{2, 4}});
   EXPECT_EQ(Operators(special), "Loop Neg");
   EXPECT_EQ(OutputShape(special), (Shape{-1, 4}));
+}
+
+TEST(SpecializeTest, SequencesOfKnownLengthGiveWayToTheirTensors) {
+  using onnx::Attribute;
+  const std::string constants = onnx::WithConstant(onnx::Int64Tensor("end", {-1})) +
+                                onnx::WithConstant(onnx::Int64Tensor("sizes", {1, 3}));
+  const auto along = [](int64_t axis) { return Attribute("axis", axis); };
+  const struct {
+    std::string nodes;
+    Shape shape;
+    std::vector<float> y;  // x is 0, 1, … 7
+  } rows[] = {
+      {N("SplitToSequence", {"x"}, {"s"}, along(1)) +
+           N("ConcatFromSequence", {"s"}, {"y"}, along(1)),
+       {2, 4},
+       {0, 1, 2, 3, 4, 5, 6, 7}},
+      {N("SplitToSequence", {"x", "three"}, {"s"}, along(1)) + N("SequenceAt", {"s", "end"}, {"y"}),
+       {2, 1},
+       {3, 7}},
+      {N("SplitToSequence", {"x", "sizes"}, {"s"}, along(-1)) +
+           N("SequenceErase", {"s", "zero"}, {"t"}) +
+           N("ConcatFromSequence", {"t"}, {"y"}, along(0)),
+       {2, 3},
+       {1, 2, 3, 5, 6, 7}},
+      {N("SplitToSequence", {"x"}, {"s"}, along(0) + Attribute("keepdims", int64_t{0})) +
+           N("ConcatFromSequence", {"s"}, {"y"}, along(1) + Attribute("new_axis", int64_t{1})),
+       {4, 2},
+       {0, 4, 1, 5, 2, 6, 3, 7}},
+      {N("SequenceEmpty", {}, {"e"}) + N("SequenceInsert", {"e", "x"}, {"s"}) +
+           N("Neg", {"x"}, {"n"}) + N("SequenceInsert", {"s", "n", "zero"}, {"t"}) +
+           N("ConcatFromSequence", {"t"}, {"y"}, along(0)),
+       {4, 4},
+       {-0.0F, -1, -2, -3, -4, -5, -6, -7, 0, 1, 2, 3, 4, 5, 6, 7}},
+      {N("SequenceConstruct", {"x", "x", "x"}, {"s"}) + N("SequenceErase", {"s"}, {"t"}) +
+           N("SequenceLength", {"t"}, {"n"}) +
+           N("Cast", {"n"}, {"c"}, Attribute("to", int64_t{1})) + N("Mul", {"x", "c"}, {"y"}),
+       {2, 4},
+       {0, 2, 4, 6, 8, 10, 12, 14}},
+      {Loop(N("Identity", {"go"}, {"go_on"}) + N("Relu", {"v"}, {"w"}) + N("Neg", {"w"}, {"each"}),
+            "three") +
+           N("SplitToSequence", {"all"}, {"s"}, along(0) + Attribute("keepdims", int64_t{0})) +
+           N("SequenceAt", {"s", "end"}, {"y"}),
+       {2, 4},
+       {-0.0F, -1, -2, -3, -4, -5, -6, -7}},
+  };
+  std::vector<float> numbers(8);
+  std::iota(numbers.begin(), numbers.end(), 0.0F);
+  const std::vector<HostTensor> x{HostTensor::Of(DataType::kFp32, {2, 4}, numbers)};
+  for (const auto& row : rows) {
+    const Graph special = Special(ImportGraph(Model(constants + row.nodes)), {{2, 4}});
+    EXPECT_EQ(OutputShape(special), row.shape);
+    const auto found = EvaluateGraph(special, x);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_TRUE((*found)[0].SameAs(HostTensor::Of(DataType::kFp32, row.shape, row.y)))
+        << Operators(special);
+  }
+}
+
+TEST(SpecializeTest, SequencesThatAreNotKnownAreRefusedByName) {
+  const std::string split = N("SplitToSequence", {"x"}, {"s"});
+  const std::string best = N("ReduceMax", {"x"}, {"m"}, onnx::Attribute("keepdims", int64_t{0})) +
+                           N("Cast", {"m"}, {"at"}, onnx::Attribute("to", int64_t{7}));
+  const struct {
+    std::string nodes, output, told;
+    absl::StatusCode code;
+  } rows[] = {
+      {split + best + N("SequenceAt", {"s", "at"}, {"y"}), "y", "SequenceAt",
+       absl::StatusCode::kUnimplemented},
+      {split + N("SequenceAt", {"s", "three"}, {"y"}), "y", "place 3",
+       absl::StatusCode::kInvalidArgument},
+      {best + N("SplitToSequence", {"x", "at"}, {"s"}) + N("ConcatFromSequence", {"s"}, {"y"}), "y",
+       "SplitToSequence", absl::StatusCode::kUnimplemented},
+      {split, "s", "output 's' is a sequence", absl::StatusCode::kUnimplemented},
+  };
+  for (const auto& row : rows) {
+    const std::vector<Shape> shapes{{2, 4}};
+    const auto special = Specialize(ImportGraph(Model(row.nodes, row.output)), shapes);
+    EXPECT_EQ(special.status().code(), row.code) << special.status();
+    EXPECT_THAT(std::string(special.status().message()), HasSubstr(row.told));
+  }
 }
 
 TEST(SpecializeTest, LoopsInsideLoopsAreBounded) {

@@ -75,6 +75,7 @@ absl::Status CheckOperators(const EngineModel& model, const ProgramOptions& opti
     for (const DeclaredDim& dim : dims) shape.push_back(dim.value < 0 ? 1 : dim.value);
   }
   absl::StatusOr<Graph> graph = OptimizeFor(model, shapes);
+  if (absl::IsUnimplemented(graph.status())) return graph.status();
   ConstantPool constants;
   if (!graph.ok() || !Legalize(*graph, options.precision, constants).ok()) {
     return absl::OkStatus();  // extents of 1 may not fit; what does will be checked

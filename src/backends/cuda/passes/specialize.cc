@@ -83,6 +83,9 @@ absl::Status Specializer::CopyNode(const Graph& from, const Node& node, Names& n
     } else if (node.op == "Loop") {
       NEREID_ASSIGN_OR_RETURN(const bool done, UnrollLoop(from, node, names, prefix, to));
       if (done) return absl::OkStatus();
+    } else {
+      NEREID_ASSIGN_OR_RETURN(const bool done, ReplaceSequence(from, node, names, prefix, to));
+      if (done) return absl::OkStatus();
     }
   }
   Node copy = node;
@@ -98,6 +101,9 @@ absl::Status Specializer::CopyNode(const Graph& from, const Node& node, Names& n
   }
   if (HasSubgraph(copy)) {
     NEREID_RETURN_IF_ERROR(CopySubgraphs(from, names, copy, to));
+    if (ReadsSequence(copy)) {
+      return absl::UnimplementedError(StrCat(Describe(copy), " works on a sequence"));
+    }
   } else {
     NEREID_RETURN_IF_ERROR(MakePaddingExplicit(to, copy));
     NEREID_RETURN_IF_ERROR(InferNode(to, copy));
@@ -122,6 +128,10 @@ absl::Status Specializer::BindOutputs(const Graph& from, Names& names, Graph& to
   for (const ValueId output : from.outputs) {
     const ValueId found = Find(from, output, names, to);
     if (found == kNoValue) return absl::InternalError("an output has no value");
+    if (sequences_.contains(found)) {
+      return absl::UnimplementedError(
+          StrCat("output '", from.value(output).name, "' is a sequence, which is not supported"));
+    }
     Value named = to.value(found);
     named.name = from.value(output).name;
     ValueId id = found;
@@ -279,6 +289,15 @@ absl::StatusOr<bool> Specializer::UnrollLoop(const Graph& from, const Node& node
 
 absl::StatusOr<Graph> Specializer::CopySubgraph(const Graph& body, absl::Span<const Value> inputs,
                                                 const Graph& to) {
+  const auto outer = std::exchange(sequences_, {});
+  absl::StatusOr<Graph> copy = CopySubgraphAlone(body, inputs, to);
+  sequences_ = outer;
+  return copy;
+}
+
+absl::StatusOr<Graph> Specializer::CopySubgraphAlone(const Graph& body,
+                                                     absl::Span<const Value> inputs,
+                                                     const Graph& to) {
   // `body` captures values of `to`. What is constant there becomes a constant here.
   Graph known = body;
   std::erase_if(known.captures, [&](const auto& capture) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,7 @@ namespace nereid::engine {
 struct SpecializeOptions {
   FoldLimits fold;
   // If with a known condition, and Loop with a known number of at most so many turns, give way to
-  // the nodes of their bodies.
+  // the nodes of their bodies; sequences of known length to the tensors in them.
   bool inline_control = true;
   int64_t max_unrolled_turns = 8;
   // Nodes copied in all: loops inside loops multiply.
@@ -50,16 +52,33 @@ class Specializer {
                                                 absl::Span<const ValueId> inputs, Names& names,
                                                 const std::string& prefix, Graph& to);
 
+  // The tensors of a sequence, values of the target.
+  using Sequence = std::vector<ValueId>;
+  // Whether the node makes, or reads, a sequence that is known.
+  absl::StatusOr<bool> ReplaceSequence(const Graph& from, const Node& node, Names& names,
+                                       const std::string& prefix, Graph& to);
+  absl::StatusOr<std::optional<ValueId>> UnfoldSequence(const Node& node, const std::string& name,
+                                                        Graph& to);
+  absl::StatusOr<Sequence> SplitIntoSequence(const Node& node, const std::string& name, Graph& to);
+  absl::StatusOr<ValueId> JoinSequence(const Node& node, const Sequence& parts,
+                                       const std::string& name, Graph& to);
+  absl::StatusOr<ValueId> AddNode(Node node, Graph& to);
+
   // `node` reads values of `to` already; its subgraphs capture those of `from`.
   absl::Status CopySubgraphs(const Graph& from, Names& names, Node& node, Graph& to);
   absl::StatusOr<Graph> CopySubgraph(const Graph& body, absl::Span<const Value> inputs,
                                      const Graph& to);
+  absl::StatusOr<Graph> CopySubgraphAlone(const Graph& body, absl::Span<const Value> inputs,
+                                          const Graph& to);
+  bool ReadsSequence(const Node& node) const;
   absl::Status CopyIf(Node& node, Graph& to);
   absl::Status CopyLoop(Node& node, Graph& to);
   absl::Status CopyScan(Node& node, Graph& to);
 
   const SpecializeOptions options_;
   int64_t copied_ = 0;
+  // Values of the graph that is being made which stand for sequences.
+  std::map<ValueId, Sequence> sequences_;
 };
 
 }  // namespace nereid::engine
