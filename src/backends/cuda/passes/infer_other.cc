@@ -82,10 +82,20 @@ absl::Status Random(InferContext& context) {
   return absl::OkStatus();
 }
 
+// (logarithms [batch, classes]) → [batch, samples]
+absl::Status Multinomial(InferContext& context) {
+  const Shape* in = context.In(0);
+  context.Set(
+      0, TypeAttribute(context, DataType::kInt32),
+      Shape{in == nullptr || in->empty() ? -1 : (*in)[0], context.node.Int("sample_size", 1)});
+  return absl::OkStatus();
+}
+
 constexpr std::array kRows = std::to_array<InferRow>({
     {"Bernoulli", LikeWithType, 1},
     {"ConstantOfShape", ConstantOfShape, 1},
     {"EyeLike", LikeWithType, 1},
+    {"Multinomial", Multinomial, 1},
     {"RandomNormal", Random, 0},
     {"RandomNormalLike", LikeWithType, 1},
     {"RandomUniform", Random, 0},

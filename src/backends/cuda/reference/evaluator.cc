@@ -25,7 +25,7 @@ constexpr absl::Span<const OperatorRow> (*kFamilies[])() = {
     GatherOperators,     ScatterOperators,  ResizeOperators,    SamplingOperators,
     AttentionOperators,  RotaryOperators,   RecurrentOperators, ControlFlowOperators,
     OptionalOperators,   QuantizeOperators, DetectionOperators, LossOperators,
-    SignalOperators,     StatefulOperators, DeformOperators,
+    SignalOperators,     StatefulOperators, DeformOperators,    RandomOperators,
 };
 
 const Table& Operators() {

@@ -87,6 +87,7 @@ absl::Span<const OperatorRow> ResizeOperators();
 absl::Span<const OperatorRow> SamplingOperators();
 absl::Span<const OperatorRow> AttentionOperators();
 absl::Span<const OperatorRow> RotaryOperators();
+absl::Span<const OperatorRow> RandomOperators();
 absl::Span<const OperatorRow> RecurrentOperators();
 absl::Span<const OperatorRow> ControlFlowOperators();
 absl::Span<const OperatorRow> OptionalOperators();
