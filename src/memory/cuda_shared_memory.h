@@ -23,7 +23,7 @@ class CudaSharedMemory final : public SharedMemoryMapping {
   ~CudaSharedMemory() override;
 
   MemoryPlace place() const override { return {MemoryKind::kGpu, device_}; }
-  // A reset of the device takes the memory away, and may give its address to somebody else.
+  // A failure of the device takes the memory away; a reset may give its address to somebody else.
   bool broken() const override;
 
  private:

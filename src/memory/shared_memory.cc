@@ -62,7 +62,7 @@ absl::Status CheckSound(const SharedMemoryRegistry::Entry& entry) {
   const bool is_system = entry.info.kind == SharedMemoryKind::kSystem;
   return absl::InternalError(StrCat(
       is_system ? "the object" : "the device", " behind shared memory region '", entry.info.name,
-      "' has ", is_system ? "shrunk" : "been reset", " since it was registered"));
+      "' has ", is_system ? "shrunk" : "failed or been reset", " since it was registered"));
 }
 
 std::string_view KindInLists(SharedMemoryKind kind) {

@@ -53,7 +53,7 @@ def lose_gpu(server, trigger, model="victim"):
         with pytest.raises(InferenceServerException) as failure:
             infer(client, model, ONE)
     assert not trigger.exists()
-    assert "GPU 0" in failure.value.message() and "CUDA_ERROR_ILLEGAL_ADDRESS" in failure.value.message()
+    assert "GPU 0 has failed (cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS)" in failure.value.message()
     return failure.value
 
 
@@ -62,13 +62,21 @@ def wait_restarted(server, number=1):
     wait_until(lambda: server.log.count("Started Metrics Service at") == number + 1)
 
 
+def answers(channel):
+    try:
+        return channel.is_model_ready("victim")
+    except InferenceServerException:
+        return False
+
+
 def serves(server, model):
     with httpclient.InferenceServerClient(server.http) as client:
         return works(client, model)
 
 
 def test_a_new_process_takes_over(trigger, repository):
-    with running(f"--model-repository={repository}") as server:
+    with running(f"--model-repository={repository}") as server, grpcclient.InferenceServerClient(server.grpc) as channel:
+        assert channel.is_model_ready("victim")
         addresses = dict(server.addresses)
         lose_gpu(server, trigger)
         wait_restarted(server)
@@ -77,6 +85,7 @@ def test_a_new_process_takes_over(trigger, repository):
             assert serves(server, model)
         with grpcclient.InferenceServerClient(server.grpc) as client:
             assert client.is_server_ready() and client.is_model_ready("victim")
+        wait_until(lambda: answers(channel), what="the channel of before connecting again")
         assert metric(server, "nereid_process_restarts") == 1
         assert pathlib.Path(f"/proc/{server.process.pid}/comm").read_text().strip() == "nereid"
         arguments = pathlib.Path(f"/proc/{server.process.pid}/cmdline").read_bytes().split(b"\0")[:-1]

@@ -124,7 +124,8 @@ TEST(CudaSharedMemoryTest, AResetOfTheDeviceBreaksItsRegions) {
   EXPECT_TRUE(lease->Check().ok());
   cuda.Reset();
   const std::string text =
-      "the device behind shared memory region 'old' has been reset since it was registered";
+      "the device behind shared memory region 'old' has failed or been reset since it was "
+      "registered";
   EXPECT_EQ(Message(lease->Check()), text);
   EXPECT_EQ(Message(registry.Use({"old", 0, 8}, std::nullopt).status()), text);
   // The same memory, at the same address, opened again: it is not the old region's to close.
