@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/bytes_tensor.h"
+#include "backends/cuda/device/cuda_loss.h"
 #include "backends/cuda/exec/buckets.h"
 #include "backends/cuda/exec/memory_estimate.h"
 #include "common/status_macros.h"
@@ -101,7 +102,8 @@ absl::Status CudaInstance::Settle(absl::Status status) {
   if (Healthy()) return status;
   metrics_.AddFailure();
   const std::string text = StrCat("GPU ", engine_->device(), ": ", Message(status));
-  return lost ? absl::UnavailableError(text) : absl::Status(status.code(), text);
+  if (!lost) return absl::Status(status.code(), text);
+  return absl::UnavailableError(StrCat(text, "; ", Message(engine::CudaLost())));
 }
 
 void CudaInstance::ReportMemory() {
