@@ -29,6 +29,14 @@ bool IsDirect(MemoryPlace place, size_t byte_size) {
          (place.kind == MemoryKind::kPinned && byte_size >= kDirectBytes);
 }
 
+// Which of them the program is for.
+size_t ChoiceOf(const engine::Program& program, absl::Span<const std::vector<Shape>> choices) {
+  const auto is_for = [&](const std::vector<Shape>& shapes) {
+    return std::ranges::equal(shapes, program.inputs(), {}, {}, &engine::ProgramTensor::shape);
+  };
+  return static_cast<size_t>(std::ranges::find_if(choices, is_for) - choices.begin());
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CudaInstance>> CudaInstance::Create(
@@ -127,12 +135,19 @@ absl::Status CudaInstance::Bind(const std::vector<Shape>& shapes) {
 absl::StatusOr<int64_t> CudaInstance::BindFor(const Batch& batch) {
   for (;;) {
     const int64_t rows = batch.total_batch_size();
-    int64_t bucket = 0;
-    if (plan_.model_batches) {
-      bucket = pads_ ? engine::BucketFor(rows, plan_.max_batch_size) : rows;
+    std::vector<int64_t> buckets = {plan_.model_batches ? rows : 0};
+    if (plan_.model_batches && pads_) buckets = engine::BucketsFor(rows, plan_.max_batch_size);
+    std::vector<std::vector<Shape>> choices(1);
+    NEREID_ASSIGN_OR_RETURN(choices[0], ShapesOf(batch, buckets[0]));
+    std::shared_ptr<const engine::Program> program = (*engine_)->Known(choices[0]);
+    if (program == nullptr) {
+      for (size_t i = 1; i < buckets.size(); ++i) {
+        NEREID_ASSIGN_OR_RETURN(choices.emplace_back(), ShapesOf(batch, buckets[i]));
+      }
+      NEREID_ASSIGN_OR_RETURN(program, (*engine_)->ProgramForOneOf(choices));
     }
-    NEREID_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ShapesOf(batch, bucket));
-    NEREID_RETURN_IF_ERROR(Bind(shapes));
+    const int64_t bucket = buckets[ChoiceOf(*program, choices)];
+    NEREID_RETURN_IF_ERROR(Device(executor_->Bind(std::move(program))));
     const bool pads = std::exchange(pads_, pads_ && !executor_->program().hidden());
     if (pads == pads_ || !plan_.model_batches || bucket == rows) return bucket;
   }

@@ -44,6 +44,11 @@ absl::Status SetStrict(std::string_view name, std::string_view text, CudaOptions
   return ReadBool(name, text, &options.engine.program.strict);
 }
 
+absl::Status SetBackgroundPrograms(std::string_view name, std::string_view text,
+                                   CudaOptions& options) {
+  return ReadBool(name, text, &options.engine.background_programs);
+}
+
 absl::Status SetGraphs(std::string_view name, std::string_view text, CudaOptions& options) {
   return ReadBool(name, text, &options.executor.capture_graphs);
 }
@@ -119,6 +124,7 @@ struct Row {
 constexpr Row kParameters[] = {
     {"precision", SetPrecision},
     {"strict", SetStrict},
+    {"background_programs", SetBackgroundPrograms},
     {"graphs", SetGraphs},
     {"tactics", SetTactics},
     {"max_workspace_bytes", SetWorkspace},

@@ -15,6 +15,8 @@ namespace nereid::cuda {
 //   precision             fp32, tf32, fp16 (default) or bf16
 //   precision.<node>      the same for one node of the model, by its name
 //   strict                true: refuse operators that would run on the host
+//   background_programs   false: a batch waits for the program of its size, instead of being padded
+//                         to a larger one's while it is made
 //   graphs                false: launch kernel by kernel
 //   tactics               race (default: time the candidates) or heuristic
 //   max_workspace_bytes   of scratch memory that an implementation may ask for

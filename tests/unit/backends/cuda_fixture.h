@@ -130,6 +130,8 @@ class CudaTest : public BackendTest {
                   " } output { name: \"Y\" data_type: TYPE_FP32 dims: ", width, " } ",
                   Parameter("precision", "fp32"), more);
   }
+  // Every batch runs with the program of its size, from the first on.
+  static std::string WaitForPrograms() { return Parameter("background_programs", "false"); }
   static std::string Parameter(const std::string& name, const std::string& value) {
     return StrCat("parameters { key: \"", name, "\" value { string_value: \"", value, "\" } } ");
   }

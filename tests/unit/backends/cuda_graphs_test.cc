@@ -1,3 +1,4 @@
+#include <chrono>
 #include <string>
 
 #include "unit/backends/cuda_fixture.h"
@@ -34,6 +35,29 @@ TEST_F(CudaGraphsTest, StepsOnTheHostPartAProgramIntoGraphs) {
   ASSERT_TRUE(Infer(*instance_, 4, kWidth).ok());
   EXPECT_EQ(fake_.Calls("cuLaunchKernel"), launches);
   EXPECT_EQ(fake_.Calls("cuGraphLaunch") - replays, 2);
+}
+
+// Of batches 1 and 8 the graphs are there after loading. A batch of 3 does not wait for a program
+// of its own: that of 8 serves it until there is one, which runs step by step first.
+TEST_F(CudaGraphsTest, ALargerProgramServesWhileOneIsMade) {
+  WriteModel(PartedModel());
+  ASSERT_TRUE(LoadOne(ConfigText(kWidth)).ok());
+  const int64_t launches = fake_.Calls("cuLaunchKernel");
+  ASSERT_TRUE(Infer(*instance_, 3, kWidth).ok());
+  EXPECT_EQ(fake_.Calls("cuLaunchKernel"), launches) << "a program was made before the answer";
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (fake_.Calls("cuLaunchKernel") == launches) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "no program was made for batches of 3";
+    ASSERT_TRUE(Infer(*instance_, 3, kWidth).ok());
+  }
+}
+
+TEST_F(CudaGraphsTest, ABatchWaitsForItsProgramWhereThatIsAskedFor) {
+  WriteModel(PartedModel());
+  ASSERT_TRUE(LoadOne(ConfigText(kWidth, WaitForPrograms())).ok());
+  const int64_t launches = fake_.Calls("cuLaunchKernel");
+  ASSERT_TRUE(Infer(*instance_, 3, kWidth).ok());
+  EXPECT_GT(fake_.Calls("cuLaunchKernel"), launches);
 }
 
 TEST_F(CudaGraphsTest, GraphsOfProgramsUnusedLongestGoFirst) {

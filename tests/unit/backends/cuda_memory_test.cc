@@ -29,8 +29,9 @@ class CudaMemoryTest : public testing::CudaLibrariesTest {
  protected:
   using Instances = std::vector<std::unique_ptr<Instance>>;
   static std::string Config(const Case& c) {
-    const std::string groups = StrCat("instance_group { kind: KIND_GPU count: ", c.instances,
-                                      " gpus: [ ", c.gpus == 2 ? "0, 1" : "0", " ] }");
+    const std::string groups =
+        StrCat("instance_group { kind: KIND_GPU count: ", c.instances, " gpus: [ ",
+               c.gpus == 2 ? "0, 1" : "0", " ] } ", WaitForPrograms());
     return c.images ? ImageConfig(groups) : ConfigText(c.width, groups, kBatch);
   }
   MemoryEstimate Estimate(const std::string& text) {

@@ -136,7 +136,8 @@ TEST_F(CudaToolTest, APlanItSavesSaysWhatMemoryIsUsed) {
   ASSERT_TRUE(config.ok() && backend.ok());
   const auto estimate = GuardedEstimateMemory(**backend, Context(*config, InstanceKind::kGpu));
   ASSERT_TRUE(estimate.ok() && !estimate->items.empty());
-  const std::string config_text = ConfigText(kWidth, Parameter("precision", "fp16"));
+  const std::string config_text =
+      ConfigText(kWidth, Parameter("precision", "fp16") + WaitForPrograms());
   ASSERT_TRUE(LoadOne(config_text).ok());
   for (const int64_t rows : {8, 4, 4, 2, 2, 1}) ASSERT_TRUE(Infer(*instance_, rows, kWidth).ok());
   const auto used = static_cast<double>(UsedOn(0));

@@ -11,11 +11,11 @@ TEST(BucketsTest, ArePowersOfTwoAndTheGreatestBatchItself) {
   EXPECT_TRUE(BatchBuckets(0).empty());
 }
 
-TEST(BucketsTest, TheSmallestThatHoldsTheBatchIsTaken) {
-  EXPECT_EQ(BucketFor(1, 8), 1);
-  EXPECT_EQ(BucketFor(3, 8), 4);
-  EXPECT_EQ(BucketFor(9, 12), 12);
-  EXPECT_EQ(BucketFor(20, 12), 20);
+TEST(BucketsTest, TheSmallestThatHoldsTheBatchComesFirst) {
+  EXPECT_EQ(BucketsFor(1, 8), (std::vector<int64_t>{1, 2, 4, 8}));
+  EXPECT_EQ(BucketsFor(3, 8), (std::vector<int64_t>{4, 8}));
+  EXPECT_EQ(BucketsFor(9, 12), (std::vector<int64_t>{12}));
+  EXPECT_EQ(BucketsFor(20, 12), (std::vector<int64_t>{20}));
 }
 
 }  // namespace

@@ -9,11 +9,11 @@ std::vector<int64_t> BatchBuckets(int64_t max_batch) {
   return buckets;
 }
 
-int64_t BucketFor(int64_t batch, int64_t max_batch) {
-  for (const int64_t bucket : BatchBuckets(max_batch)) {
-    if (bucket >= batch) return bucket;
-  }
-  return batch;
+std::vector<int64_t> BucketsFor(int64_t batch, int64_t max_batch) {
+  std::vector<int64_t> buckets = BatchBuckets(max_batch);
+  std::erase_if(buckets, [&](int64_t bucket) { return bucket < batch; });
+  if (buckets.empty()) buckets.push_back(batch);
+  return buckets;
 }
 
 }  // namespace nereid::engine

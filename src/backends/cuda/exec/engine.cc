@@ -1,6 +1,7 @@
 #include "backends/cuda/exec/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <future>
 #include <initializer_list>
@@ -61,7 +62,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Eng
   return engine;
 }
 
-std::shared_ptr<const Program> Engine::Find(const Key& key) {
+std::shared_ptr<const Program> Engine::Known(const std::vector<Shape>& key) {
   const std::lock_guard lock(mutex_);
   const auto found = programs_.find(key);
   if (found == programs_.end()) return nullptr;
@@ -80,15 +81,44 @@ void Engine::Keep(const Key& key, std::shared_ptr<const Program> program) {
 
 absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramFor(absl::Span<const Shape> shapes) {
   const Key key(shapes.begin(), shapes.end());
-  if (auto program = Find(key)) return program;
+  if (auto program = Known(key)) return program;
   const std::lock_guard building(building_);
-  if (auto program = Find(key)) return program;  // somebody else has made it meanwhile
+  if (auto program = Known(key)) return program;  // somebody else has made it meanwhile
   NEREID_ASSIGN_OR_RETURN(auto program, MakeProgram(shapes, options_.program));
   WarnOnce(*program);
   NEREID_RETURN_IF_ERROR(Guard(shapes));
   if (plans_ != nullptr) plans_->Save();
   Keep(key, program);
   return program;
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramForOneOf(
+    absl::Span<const std::vector<Shape>> choices) {
+  if (auto program = Known(choices.front())) return program;
+  if (!options_.background_programs) return ProgramFor(choices.front());
+  for (const std::vector<Shape>& choice : choices.subspan(1)) {
+    auto program = Known(choice);
+    if (program == nullptr) continue;
+    MakeInBackground(choices.front());
+    return program;
+  }
+  return ProgramFor(choices.front());
+}
+
+void Engine::MakeInBackground(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  const bool busy = background_.valid() &&
+                    background_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+  if (busy || failed_.contains(key)) return;
+  background_ = std::async(std::launch::async, [this, key] {
+    absl::Status made = context()->Bind();
+    if (made.ok()) made = ProgramFor(key).status();
+    if (made.ok()) return;
+    NLOG(Warning) << model_->path()
+                  << ": larger batches' programs go on serving smaller ones: " << Message(made);
+    const std::lock_guard relock(mutex_);
+    failed_.insert(key);
+  });
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> Engine::MakeProgram(absl::Span<const Shape> shapes,

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct EngineOptions {
   // Above 0: the first program must give what it gives in fp32, on random inputs, up to this
   // relative difference of each output (exec/precision_guard.h).
   double max_difference = 0;
+  // Whether a program that is missing is made while a larger one serves.
+  bool background_programs = true;
   // How many programs (one for each set of input shapes) are kept; the one unused longest goes.
   size_t max_programs = 32;
 };
@@ -49,6 +52,13 @@ class Engine {
   // The program for these input shapes (parallel to the graph's inputs), made now when there is
   // none yet: that takes from milliseconds to seconds. One is made at a time.
   absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(absl::Span<const Shape> shapes);
+  // The same if it has been made, or nullptr.
+  std::shared_ptr<const Program> Known(const std::vector<Shape>& shapes);
+  // A program that can run at once: the one of the first of `choices` (each as above; larger ones
+  // that do as well come later) that is there. The first choice is then made in the background, one
+  // at a time, for batches to come. When none is there, it is made now.
+  absl::StatusOr<std::shared_ptr<const Program>> ProgramForOneOf(
+      absl::Span<const std::vector<Shape>> choices);
   // The same with other options, not kept.
   absl::StatusOr<std::shared_ptr<const Program>> MakeProgram(absl::Span<const Shape> shapes,
                                                              const ProgramOptions& options);
@@ -71,10 +81,10 @@ class Engine {
   };
 
   Engine(std::shared_ptr<const EngineModel> model, EngineOptions options);
-  std::shared_ptr<const Program> Find(const Key& key);
   void Keep(const Key& key, std::shared_ptr<const Program> program);
   absl::Status Guard(absl::Span<const Shape> shapes);
   void WarnOnce(const Program& program);
+  void MakeInBackground(const Key& key);
 
   const std::shared_ptr<const EngineModel> model_;
   const EngineOptions options_;
@@ -90,7 +100,9 @@ class Engine {
   bool warned_ = false;   // of work on the host; guarded by building_
   std::mutex mutex_;      // guards what follows
   std::map<Key, Entry> programs_;
-  std::list<Key> ages_;  // most recently used first
+  std::list<Key> ages_;           // most recently used first
+  std::set<Key> failed_;          // to be made in the background
+  std::future<void> background_;  // waited for before anything of the above goes
 };
 
 }  // namespace nereid::engine
