@@ -94,10 +94,11 @@ absl::StatusOr<std::optional<ProcessState>> TakeProcessState() {
   const char* variable = std::getenv(kVariable);
   if (variable == nullptr) return std::nullopt;
   char* end = nullptr;
-  const FileDescriptor memory(static_cast<int>(std::strtol(variable, &end, 10)));
+  const int fd = static_cast<int>(std::strtol(variable, &end, 10));
   const bool is_ours = *end == ':' && std::strtol(end + 1, nullptr, 10) == getpid();
   unsetenv(kVariable);
   if (!is_ours) return absl::InvalidArgumentError(StrCat(kVariable, " is of another process"));
+  const FileDescriptor memory(fd);
   NEREID_ASSIGN_OR_RETURN(const std::string bytes, ReadAll(memory.get()));
   NEREID_ASSIGN_OR_RETURN(ProcessState state, ParseProcessState(bytes));
   for (const std::vector<int>* sockets :

@@ -41,6 +41,8 @@ TEST(OptionParserTest, ErrorsSayWhatToChange) {
       {{"--http-port=70000"}, "Provided option value is out of bound. Got 70000"},
       {{"--allow-http=maybe"}, "invalid value for bool option: maybe"},
       {{"--disable-auto-complete-config=1"}, "the option takes no value"},
+      {{"--device-failure=panic"}, "expected restart, exit or serve, got: panic"},
+      {{"--device-failure-limit=0"}, "Provided option value is out of bound. Got 0"},
       {{"--http-max-input-size=0"}, "Error: --http-max-input-size must be greater than 0."},
       {{"--load-model=m"},
        "Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well."},
