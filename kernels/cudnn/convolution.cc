@@ -192,10 +192,44 @@ class ConvolutionOp final : public DeviceOp {
   const SharedPlan plan_;
 };
 
+// The library's fused implementations want a bias: zeros where there is none.
+class WithoutBias final : public DeviceOp {
+ public:
+  WithoutBias(std::unique_ptr<DeviceOp> convolution, DeviceMemory zeros)
+      : convolution_(std::move(convolution)), zeros_(std::move(zeros)) {}
+
+  size_t workspace_bytes() const override { return convolution_->workspace_bytes(); }
+  absl::Status Launch(absl::Span<const DevicePointer> inputs,
+                      absl::Span<const DevicePointer> outputs, DevicePointer workspace,
+                      DeviceStream stream) const override {
+    const DevicePointer residual = inputs.size() > 3 ? inputs[3] : 0;
+    const DevicePointer with_bias[] = {inputs[0], inputs[1], zeros_.address(), residual};
+    return convolution_->Launch(with_bias, outputs, workspace, stream);
+  }
+
+ private:
+  const std::unique_ptr<DeviceOp> convolution_;
+  const DeviceMemory zeros_;
+};
+
+absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWithoutBias(Toolbox& toolbox, ConvolutionSpec spec) {
+  spec.has_bias = true;
+  NEREID_ASSIGN_OR_RETURN(auto convolution, MakeConvolution(toolbox, spec));
+  const size_t bytes = static_cast<size_t>(spec.k) * ElementByteSize(spec.type);
+  NEREID_ASSIGN_OR_RETURN(DeviceMemory zeros, DeviceMemory::Allocate(toolbox.context(), bytes));
+  NEREID_ASSIGN_OR_RETURN(const auto stream, Stream::Create(toolbox.context()));
+  NEREID_RETURN_IF_ERROR(stream->Fill(zeros.address(), 0, bytes));
+  NEREID_RETURN_IF_ERROR(stream->Synchronize());
+  return std::make_unique<WithoutBias>(std::move(convolution), std::move(zeros));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeConvolution(Toolbox& toolbox,
                                                           const ConvolutionSpec& spec) {
+  if ((spec.relu || spec.has_residual) && !spec.has_bias && !spec.transposed) {
+    return MakeWithoutBias(toolbox, spec);
+  }
   if (spec.transposed && (spec.has_bias || spec.has_residual || spec.relu)) {
     return absl::UnimplementedError("a transposed convolution with a fused step");
   }

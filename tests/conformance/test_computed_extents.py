@@ -196,6 +196,15 @@ def test_a_server_completes_their_configuration_and_answers(fake_cuda, tmp_path)
         assert "NonZero 'nz' makes a tensor whose extents depend on data" in server.log
 
 
+def test_an_output_that_only_the_file_gives_a_type_is_served(fake_cuda, tmp_path):  # noqa: F811
+    write_model(tmp_path, "pieces", 'backend: "cuda"', files={"1/model.onnx": pieces()})
+    with running(f"--model-repository={tmp_path}") as server:
+        wait_ready(server)
+        with httpclient.InferenceServerClient(server.http) as client:
+            outputs = client.get_model_metadata("pieces")["outputs"]
+            assert [(output["name"], output["datatype"]) for output in outputs] == [("y", "FP32"), ("stacked", "FP32")]
+
+
 @pytest.mark.skipif(gpu_count() == 0 or not HAS_ENGINE, reason="there is no GPU")
 def test_a_gpu_answers_as_onnx_runtime_does(tmp_path):
     models = {name: make() for name, (make, _) in MODELS.items()} | {"pieces": pieces()}

@@ -351,7 +351,11 @@ inline void AddConvolutionCases(KernelCases* cases) {
       AddConvolutionCase(cases, spec);
       spec.has_residual = true;
       AddConvolutionCase(cases, spec);
+      spec.has_bias = false;
+      AddConvolutionCase(cases, spec);
       spec.has_residual = false;
+      AddConvolutionCase(cases, spec);
+      spec.has_bias = true;
       spec.stride = {1, 1};
       spec.groups = 4;
       spec.k = 32;

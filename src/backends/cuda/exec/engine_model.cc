@@ -18,7 +18,16 @@ namespace nereid::engine {
 
 absl::StatusOr<std::shared_ptr<const EngineModel>> EngineModel::Load(const std::string& path) {
   NEREID_ASSIGN_OR_RETURN(ImportedModel imported, ImportOnnx(path));
+  std::vector<DataType> declared;
+  for (const ValueId id : imported.graph->outputs) {
+    declared.push_back(imported.graph->value(id).type);
+  }
   NEREID_RETURN_IF_ERROR(RunPasses(LoadPasses(), *imported.graph));
+  // What nothing but the file tells before extents are known: elements of a sequence, for one.
+  for (size_t i = 0; i < declared.size(); ++i) {
+    Value& output = imported.graph->value(imported.graph->outputs[i]);
+    if (output.type == DataType::kInvalid) output.type = declared[i];
+  }
   auto model = std::make_shared<EngineModel>();
   model->path_ = path;
   model->files_ = std::move(imported.files);

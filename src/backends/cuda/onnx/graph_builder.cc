@@ -341,6 +341,11 @@ absl::Status GraphBuilder::AddOutputs(const GraphProto& proto, const Frame& fram
       } else {
         graph.value(id).name = output.name;
       }
+      // A hint, as for other values.
+      Value& declared = graph.value(id);
+      if (declared.type == DataType::kInvalid && output.is_tensor) {
+        declared.type = FromOnnxType(output.elem_type);
+      }
     }
     graph.outputs.push_back(id);
     graph.output_dims.push_back(output.dims.value_or(std::vector<DeclaredDim>{}));
