@@ -4,6 +4,12 @@
 namespace nereid::engine {
 namespace {
 
+TEST(BucketsTest, LieCloserTogetherFromSixteenOn) {
+  EXPECT_EQ(BatchBuckets(100), (std::vector<int64_t>{1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 100}));
+  EXPECT_EQ(BatchBuckets(24), (std::vector<int64_t>{1, 2, 4, 8, 16, 24}));
+  EXPECT_EQ(BucketsFor(17, 32), (std::vector<int64_t>{24, 32}));
+}
+
 TEST(BucketsTest, ArePowersOfTwoAndTheGreatestBatchItself) {
   EXPECT_EQ(BatchBuckets(1), (std::vector<int64_t>{1}));
   EXPECT_EQ(BatchBuckets(8), (std::vector<int64_t>{1, 2, 4, 8}));

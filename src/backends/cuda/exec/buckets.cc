@@ -3,8 +3,13 @@
 namespace nereid::engine {
 
 std::vector<int64_t> BatchBuckets(int64_t max_batch) {
+  constexpr int64_t kFine = 16;
   std::vector<int64_t> buckets;
-  for (int64_t bucket = 1; bucket < max_batch; bucket *= 2) buckets.push_back(bucket);
+  for (int64_t bucket = 1; bucket < max_batch; bucket *= 2) {
+    buckets.push_back(bucket);
+    const int64_t between = bucket + bucket / 2;
+    if (bucket >= kFine && between < max_batch) buckets.push_back(between);
+  }
   if (max_batch > 0) buckets.push_back(max_batch);
   return buckets;
 }

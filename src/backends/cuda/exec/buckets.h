@@ -5,7 +5,8 @@
 
 namespace nereid::engine {
 
-// The batch extents that programs are made for: 1, 2, 4, … and `max_batch` itself.
+// The batch extents that programs are made for: 1, 2, 4, 8, 16, 24, 32, 48, 64, … and `max_batch`
+// itself. From 16 on, where a row costs as much as the one before, no more than a third is padding.
 std::vector<int64_t> BatchBuckets(int64_t max_batch);
 
 // Those of them that hold `batch`, the smallest first; `batch` itself beyond `max_batch`.
