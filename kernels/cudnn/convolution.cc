@@ -130,7 +130,7 @@ class PlanFinder {
   }
 
   absl::StatusOr<std::vector<SharedPlan>> Suggested(int count) const {
-    const auto lock = library_.LockMaker();
+    const auto lock = library_.Lock();
     NEREID_ASSIGN_OR_RETURN(const auto graph, MakeConvolutionGraph(library_, spec_));
     NEREID_ASSIGN_OR_RETURN(auto plans, SuggestPlans(library_, graph, demands(),
                                                      static_cast<size_t>(std::max(count, 1))));
@@ -147,7 +147,7 @@ class PlanFinder {
   }
 
   absl::StatusOr<SharedPlan> Restore(const std::string& tactic) const {
-    const auto lock = library_.LockMaker();
+    const auto lock = library_.Lock();
     NEREID_ASSIGN_OR_RETURN(const auto graph, MakeConvolutionGraph(library_, spec_));
     NEREID_ASSIGN_OR_RETURN(SharedPlan plan, RestorePlan(library_, graph, demands(), tactic));
     library_.plans().Keep(KeyOf(tactic), plan);

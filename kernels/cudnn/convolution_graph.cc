@@ -200,7 +200,7 @@ absl::StatusOr<std::shared_ptr<const OperationGraph>> GraphBuilder::Build() {
   NEREID_RETURN_IF_ERROR(graph->Set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
                                     static_cast<int64_t>(operations.size()), operations.data()));
   NEREID_RETURN_IF_ERROR(
-      graph->Set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, library_.maker()));
+      graph->Set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, library_.handle()));
   NEREID_RETURN_IF_ERROR(graph->Finalize());
   return std::make_shared<const OperationGraph>(OperationGraph{std::move(kept_), graph->get()});
 }

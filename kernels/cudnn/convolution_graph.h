@@ -18,7 +18,7 @@ enum ConvolutionTensorId : int64_t {
   kConvolutionY = 'y',
 };
 
-// The operation graph of a convolution; the library's LockMaker() is held.
+// The operation graph of a convolution; the library's Lock() is held.
 absl::StatusOr<std::shared_ptr<const OperationGraph>> MakeConvolutionGraph(
     const Cudnn& library, const ConvolutionSpec& spec);
 

@@ -21,27 +21,22 @@ absl::StatusOr<Cudnn*> Cudnn::Of(Context& context) {
 Cudnn::Cudnn(const Context& context, const CudnnApi* api)
     : context_(context), api_(api), name_(StrCat("cuDNN ", api->cudnnGetVersion())) {}
 
-absl::Status Cudnn::Open() {
-  NEREID_RETURN_IF_ERROR(CudnnStatus(api_->cudnnCreate(&maker_), "cudnnCreate"));
-  return CudnnStatus(api_->cudnnCreate(&launcher_), "cudnnCreate");
-}
+absl::Status Cudnn::Open() { return CudnnStatus(api_->cudnnCreate(&handle_), "cudnnCreate"); }
 
-// In a lost context handles are left as they are: destroying them works on the GPU, where every
-// call fails.
+// In a lost context the handle is left as it is: destroying it works on the GPU, where every call
+// fails.
 Cudnn::~Cudnn() {
   plans_.SetLimit(0);
   if (context_.lost()) return;
-  for (const cudnnHandle_t handle : {launcher_, maker_}) {
-    if (handle != nullptr) api_->cudnnDestroy(handle);
-  }
+  if (handle_ != nullptr) api_->cudnnDestroy(handle_);
 }
 
 absl::Status Cudnn::Execute(const CudnnDescriptor& plan, const CudnnDescriptor& pack,
                             DeviceStream stream) const {
-  const std::lock_guard lock(launcher_mutex_);
-  NEREID_RETURN_IF_ERROR(CudnnStatus(api_->cudnnSetStream(launcher_, static_cast<CUstream>(stream)),
-                                     "cudnnSetStream"));
-  return CudnnStatus(api_->cudnnBackendExecute(launcher_, plan.get(), pack.get()),
+  const std::lock_guard lock(mutex_);
+  NEREID_RETURN_IF_ERROR(
+      CudnnStatus(api_->cudnnSetStream(handle_, static_cast<CUstream>(stream)), "cudnnSetStream"));
+  return CudnnStatus(api_->cudnnBackendExecute(handle_, plan.get(), pack.get()),
                      "cudnnBackendExecute");
 }
 

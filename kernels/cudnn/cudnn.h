@@ -15,8 +15,8 @@ struct CudnnPlan;
 
 // cuDNN on one GPU, shared by all engines there, as long as its context: every handle that is made
 // and destroyed, and every execution plan that is finalised, leaves memory behind that the library
-// does not give back. There are two handles, so that nobody who launches waits for plans being
-// made. Any thread.
+// does not give back. Any thread; one at a time makes plans or launches: a plan uses the handle it
+// was made with also when it is executed with another.
 class Cudnn final : public ContextResource {
  public:
   // Made on first use.
@@ -29,10 +29,10 @@ class Cudnn final : public ContextResource {
   // "cuDNN 91900"
   const std::string& name() const { return name_; }
 
-  // To make graphs and plans with, while LockMaker() is held.
-  cudnnHandle_t maker() const { return maker_; }
-  std::unique_lock<std::mutex> LockMaker() const { return std::unique_lock(maker_mutex_); }
-  // Queues a plan's work on the stream. Others wait no longer than the call takes.
+  // To make graphs and plans with, while Lock() is held.
+  cudnnHandle_t handle() const { return handle_; }
+  std::unique_lock<std::mutex> Lock() const { return std::unique_lock(mutex_); }
+  // Queues a plan's work on the stream.
   absl::Status Execute(const CudnnDescriptor& plan, const CudnnDescriptor& pack,
                        DeviceStream stream) const;
 
@@ -47,10 +47,8 @@ class Cudnn final : public ContextResource {
   const Context& context_;  // owns this
   const CudnnApi* const api_;
   const std::string name_;
-  cudnnHandle_t maker_ = nullptr;
-  cudnnHandle_t launcher_ = nullptr;
-  mutable std::mutex maker_mutex_;
-  mutable std::mutex launcher_mutex_;  // the handle carries the stream of the next call
+  cudnnHandle_t handle_ = nullptr;
+  mutable std::mutex mutex_;  // the handle carries the stream of the next call
   Plans plans_{0};
 };
 

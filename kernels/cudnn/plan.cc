@@ -93,7 +93,7 @@ absl::StatusOr<std::shared_ptr<const CudnnPlan>> MakePlan(
       CudnnDescriptor plan,
       CudnnDescriptor::Create(library.api(), CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR));
   NEREID_RETURN_IF_ERROR(
-      plan.Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, library.maker()));
+      plan.Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, library.handle()));
   NEREID_RETURN_IF_ERROR(plan.Set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration));
   NEREID_RETURN_IF_ERROR(plan.Finalize());
   NEREID_ASSIGN_OR_RETURN(const int64_t bytes,

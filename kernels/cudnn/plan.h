@@ -33,13 +33,13 @@ struct CudnnPlan {
 
 // Plans for a graph by the library's suggestions, the best guess first, `count` at most: those
 // engines that are compiled at run time, that do not give the same result every time, and that
-// `demands` rule out are left aside. The library's LockMaker() is held.
+// `demands` rule out are left aside. The library's Lock() is held.
 absl::StatusOr<std::vector<std::shared_ptr<const CudnnPlan>>> SuggestPlans(
     const Cudnn& library, const std::shared_ptr<const OperationGraph>& graph,
     const PlanDemands& demands, size_t count);
 
 // The plan that words name (kernels/cudnn/engine_config.h); an error when SuggestPlans() would not
-// give it. The library's LockMaker() is held.
+// give it. The library's Lock() is held.
 absl::StatusOr<std::shared_ptr<const CudnnPlan>> RestorePlan(
     const Cudnn& library, const std::shared_ptr<const OperationGraph>& graph,
     const PlanDemands& demands, const std::string& words);

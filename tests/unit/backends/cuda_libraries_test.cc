@@ -45,7 +45,7 @@ class CudaKeptTest : public testing::CudaLibrariesTest {
   std::map<std::string, int64_t> calls_before_;
 };
 
-constexpr int64_t kHandles = 2;    // one to make plans with, one to launch with
+constexpr int64_t kHandles = 1;    // one to make plans with, one to launch with
 constexpr int64_t kPlans = 2 * 3;  // two convolutions, for batches of 1, 2 and 4
 
 TEST_F(CudaKeptTest, LaterLoadsMakeNoHandlesAndNoPlans) {
