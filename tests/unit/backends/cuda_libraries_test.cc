@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <thread>
+
 #include "cuda_libraries_fixture.h"
 
 namespace nereid {
@@ -45,7 +48,7 @@ class CudaKeptTest : public testing::CudaLibrariesTest {
   std::map<std::string, int64_t> calls_before_;
 };
 
-constexpr int64_t kHandles = 1;    // one to make plans with, one to launch with
+constexpr int64_t kHandles = 1;
 constexpr int64_t kPlans = 2 * 3;  // two convolutions, for batches of 1, 2 and 4
 
 TEST_F(CudaKeptTest, LaterLoadsMakeNoHandlesAndNoPlans) {
@@ -87,6 +90,33 @@ TEST_F(CudaKeptTest, ModelsOnOneGpuShareAHandle) {
     instance_.reset();
     EXPECT_TRUE(InferImages(**instance, 2).ok());
     EXPECT_EQ(New("cudnnDestroy"), 0);
+  });
+}
+
+// Each makes programs that the others wait for, runs them, and brings what it found to the plan.
+TEST_F(CudaKeptTest, InstancesComeUpTogether) {
+  Alone([this] {
+    constexpr int kCycles = 20, kInstances = 4;
+    const std::string folder = StrCat(model_path(), "/../plans");
+    UseSettings({{"plan-cache-directory", folder}});
+    WriteModel(ConvolutionModel());
+    for (int cycle = 0; cycle < kCycles; ++cycle) {
+      std::filesystem::remove_all(folder);
+      auto model = LoadModel(ImageConfig(Parameter("warmup_batches", "all")));
+      ASSERT_TRUE(model.ok()) << model.status();
+      std::vector<std::thread> threads;
+      for (int i = 0; i < kInstances; ++i) {
+        threads.emplace_back([&] {
+          auto instance = MakeOn(**model);
+          ASSERT_TRUE(instance.ok()) << instance.status();
+          for (const int64_t rows : {1, 3, 4}) {
+            EXPECT_TRUE(InferImages(**instance, rows).ok());
+          }
+        });
+      }
+      for (std::thread& thread : threads) thread.join();
+    }
+    UseSettings({});
   });
 }
 
