@@ -155,12 +155,14 @@ class PlanFinder {
   }
 
   absl::StatusOr<SharedPlan> Winner() const {
-    NEREID_ASSIGN_OR_RETURN(const std::vector<SharedPlan> plans,
+    NEREID_ASSIGN_OR_RETURN(std::vector<SharedPlan> plans,
                             Suggested(toolbox_.options().max_candidates));
     SharedPlan winner = plans[0];
     if (plans.size() > 1) {
       NEREID_ASSIGN_OR_RETURN(winner, Fastest(toolbox_, library_, spec_, plans));
     }
+    const auto lock = library_.Lock();
+    plans.clear();
     const auto words = DescribeEngineConfig(library_.api(), winner->configuration);
     if (!words.ok()) return winner;
     toolbox_.tactics().Remember(library_.name(), specification_, *words);
