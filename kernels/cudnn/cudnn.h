@@ -15,8 +15,8 @@ struct CudnnPlan;
 
 // cuDNN on one GPU, shared by all engines there, as long as its context: every handle that is made
 // and destroyed, and every execution plan that is finalised, leaves memory behind that the library
-// does not give back. Any thread; one at a time makes plans or launches: a plan uses the handle it
-// was made with also when it is executed with another.
+// does not give back. Any thread; one at a time makes plans or launches: threads must not share a
+// handle at the same time, and a plan uses the one it was made with whatever it is executed with.
 class Cudnn final : public ContextResource {
  public:
   // Made on first use.
