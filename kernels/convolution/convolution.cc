@@ -34,17 +34,6 @@ GemmSpec AsProduct(const ConvolutionSpec& s) {
   return product;
 }
 
-// Everything the choice depends on.
-std::string SpecificationOf(const ConvolutionSpec& s, const Toolbox::Options& options) {
-  const auto pair = [](const Extents& values) { return StrCat(values[0], ",", values[1]); };
-  return StrCat("convolution ", s.n, "x", s.c, "x", s.h, "x", s.w, " to ", s.k, " by ", s.r, "x",
-                s.s, " ", ProtocolName(s.type), s.tf32 ? " tf32" : "", " stride ", pair(s.stride),
-                " dilation ", pair(s.dilation), " pad ", pair(s.pad_begin), " ", pair(s.pad_end),
-                s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "",
-                s.relu ? " relu" : "", s.constant_filter ? " early" : "", " of ",
-                options.max_candidates, " within ", options.max_workspace_bytes);
-}
-
 RaceOperands OperandsOf(const ConvolutionSpec& s) {
   const auto bytes = [&](int64_t count) {
     return static_cast<size_t>(count) * ElementByteSize(s.type);
@@ -64,13 +53,12 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeFastestConvolution(Toolbox& toolbo
   if (IsProduct(spec)) {
     alternatives.push_back({"product", [&] { return MakeGemm(toolbox, AsProduct(spec)); }});
   }
-  for (const ProductTile& tile : ProductTiles(*toolbox.context(), spec)) {
-    alternatives.push_back(
-        {tile.name(), [&, tile] { return MakeTileProduct(toolbox, spec, tile); }});
-  }
+  AddTiles(toolbox, spec, &alternatives);
   if (alternatives.size() == 1) return MakeConvolution(toolbox, spec);
-  return MakeFastest(toolbox, SpecificationOf(spec, toolbox.options()), alternatives,
-                     OperandsOf(spec));
+  return MakeFastest(toolbox,
+                     StrCat("convolution ", SpecificationOf(spec, toolbox.options()),
+                            spec.constant_filter ? " early" : ""),
+                     alternatives, OperandsOf(spec));
 }
 
 }  // namespace nereid::engine

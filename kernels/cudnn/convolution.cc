@@ -21,20 +21,6 @@ using SharedPlan = std::shared_ptr<const CudnnPlan>;
 
 constexpr char kFirst[] = "the first suggestion";  // in place of a tactic
 
-// Everything the choice of a configuration depends on.
-std::string TacticKey(const ConvolutionSpec& s, const Toolbox::Options& options) {
-  const auto pair = [](const std::array<int64_t, 2>& values) {
-    return StrCat(values[0], ",", values[1]);
-  };
-  return StrCat(s.transposed ? "transposed " : "", s.n, "x", s.c, "x", s.h, "x", s.w, " to ", s.k,
-                " by ", s.r, "x", s.s, " ", ProtocolName(s.type), s.tf32 ? " tf32" : "",
-                s.layout == ImageLayout::kNhwc ? " nhwc" : " nchw", " stride ", pair(s.stride),
-                " dilation ", pair(s.dilation), " pad ", pair(s.pad_begin), " ", pair(s.pad_end),
-                " ", pair(s.output_pad), " groups ", s.groups, s.has_bias ? " +bias" : "",
-                s.has_residual ? " +residual" : "", s.relu ? " relu" : "", " of ",
-                options.max_candidates, " within ", options.max_workspace_bytes);
-}
-
 absl::Status Execute(const Cudnn& library, const ConvolutionSpec& spec, const CudnnPlan& plan,
                      absl::Span<const DevicePointer> inputs,
                      absl::Span<const DevicePointer> outputs, DevicePointer workspace,
@@ -105,7 +91,7 @@ class PlanFinder {
       : toolbox_(toolbox),
         library_(library),
         spec_(spec),
-        specification_(TacticKey(spec, toolbox.options())) {}
+        specification_(SpecificationOf(spec, toolbox.options())) {}
 
   absl::StatusOr<SharedPlan> Find() const {
     const bool race = toolbox_.options().race;
@@ -226,6 +212,19 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeWithoutBias(Toolbox& toolbox, Conv
 }
 
 }  // namespace
+
+std::string SpecificationOf(const ConvolutionSpec& s, const Toolbox::Options& options) {
+  const auto pair = [](const std::array<int64_t, 2>& values) {
+    return StrCat(values[0], ",", values[1]);
+  };
+  return StrCat(s.transposed ? "transposed " : "", s.n, "x", s.c, "x", s.h, "x", s.w, " to ", s.k,
+                " by ", s.r, "x", s.s, " ", ProtocolName(s.type), s.tf32 ? " tf32" : "",
+                s.layout == ImageLayout::kNhwc ? " nhwc" : " nchw", " stride ", pair(s.stride),
+                " dilation ", pair(s.dilation), " pad ", pair(s.pad_begin), " ", pair(s.pad_end),
+                " ", pair(s.output_pad), " groups ", s.groups, s.has_bias ? " +bias" : "",
+                s.has_residual ? " +residual" : "", s.relu ? " relu" : "", " of ",
+                options.max_candidates, " within ", options.max_workspace_bytes);
+}
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeConvolution(Toolbox& toolbox,
                                                           const ConvolutionSpec& spec) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "backends/cuda/device/device_op.h"
 #include "kernels/jit/toolbox.h"
@@ -52,6 +53,9 @@ struct ConvolutionSpec {
     return (in + pad_begin[i] + pad_end[i] - span) / stride[i] + 1;
   }
 };
+
+// Everything the choice of an implementation depends on, in words.
+std::string SpecificationOf(const ConvolutionSpec& spec, const Toolbox::Options& options);
 
 // UNIMPLEMENTED when the library has no precompiled implementation for the specification (a
 // transposed one with unequal padding, for instance).

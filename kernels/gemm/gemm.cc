@@ -53,19 +53,6 @@ cublasLtEpilogue_t EpilogueOf(const GemmSpec& spec) {
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-// Everything the choice of an algorithm depends on.
-std::string TacticKey(const GemmSpec& s, const Toolbox::Options& options) {
-  const auto place = [](const MatrixLayout& layout) {
-    return StrCat(layout.row_stride, "+", layout.batch_stride);
-  };
-  return StrCat(s.batch, "x ", s.m, "x", s.n, "x", s.k, " ", ProtocolName(s.type), " to ",
-                ProtocolName(s.out_type), s.tf32 ? " tf32" : "", s.transpose_a ? " aT" : "",
-                s.transpose_b ? " bT" : "", " ", place(s.a), " ", place(s.b), " ", place(s.c),
-                s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "", " epilogue ",
-                static_cast<int>(EpilogueOf(s)), " aligned ", s.alignment, " of ",
-                options.max_candidates, " within ", options.max_workspace_bytes);
-}
-
 // The library computes column-major; a row-major matrix is its own transpose there, so it is asked
 // for Cᵀ = Bᵀ·Aᵀ: its first operand is our B.
 class GemmOp final : public DeviceOp {
@@ -260,7 +247,7 @@ absl::Status GemmOp::Build(const Toolbox& toolbox) {
   NEREID_RETURN_IF_ERROR(Describe());
   const Toolbox::Options& options = toolbox.options();
   const std::string library = StrCat("cuBLASLt ", api_.cublasLtGetVersion());
-  const std::string specification = TacticKey(spec_, options);
+  const std::string specification = SpecificationOf(spec_, options);
   if (options.race) {
     const auto tactic = toolbox.tactics().Find(library, specification);
     if (tactic && Restore(*tactic, options.max_workspace_bytes)) return absl::OkStatus();
@@ -299,6 +286,18 @@ absl::Status GemmOp::Multiply(absl::Span<const DevicePointer> inputs,
 }
 
 }  // namespace
+
+std::string SpecificationOf(const GemmSpec& s, const Toolbox::Options& options) {
+  const auto place = [](const MatrixLayout& layout) {
+    return StrCat(layout.row_stride, "+", layout.batch_stride);
+  };
+  return StrCat(s.batch, "x ", s.m, "x", s.n, "x", s.k, " ", ProtocolName(s.type), " to ",
+                ProtocolName(s.out_type), s.tf32 ? " tf32" : "", s.transpose_a ? " aT" : "",
+                s.transpose_b ? " bT" : "", " ", place(s.a), " ", place(s.b), " ", place(s.c),
+                s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "", " epilogue ",
+                static_cast<int>(EpilogueOf(s)), " aligned ", s.alignment, " of ",
+                options.max_candidates, " within ", options.max_workspace_bytes);
+}
 
 GemmSpec Completed(GemmSpec spec) {
   if (spec.out_type == DataType::kInvalid) spec.out_type = spec.type;

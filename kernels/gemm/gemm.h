@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "backends/cuda/device/device_op.h"
 #include "kernels/jit/toolbox.h"
@@ -40,6 +41,10 @@ struct GemmSpec {
 
 // With the result's type and all strides filled in.
 GemmSpec Completed(GemmSpec spec);
+
+// Everything in a completed specification that the choice of an implementation depends on, in
+// words.
+std::string SpecificationOf(const GemmSpec& spec, const Toolbox::Options& options);
 
 // By cuBLASLt. UNIMPLEMENTED when the library has no implementation for the specification.
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeGemm(Toolbox& toolbox, const GemmSpec& spec);

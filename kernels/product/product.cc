@@ -79,15 +79,6 @@ absl::StatusOr<std::vector<BatchExtent>> BatchExtents(const Shape& a, const Shap
 
 constexpr int64_t kMaxRepeats = 1024;
 
-// Everything the choice depends on.
-std::string SpecificationOf(const GemmSpec& s, const Toolbox::Options& options) {
-  return StrCat("product ", s.m, "x", s.n, "x", s.k, " ", ProtocolName(s.type),
-                s.transpose_b ? " bT " : " ", s.a.row_stride, " ", s.b.row_stride, " ",
-                s.c.row_stride, s.has_bias ? " +bias" : "", s.has_residual ? " +residual" : "",
-                " activation ", static_cast<int>(s.activation), s.b_is_constant ? " early" : "",
-                " of ", options.max_candidates, " within ", options.max_workspace_bytes);
-}
-
 RaceOperands OperandsOf(const GemmSpec& s) {
   const auto bytes = [&](int64_t rows, int64_t pitch) {
     return static_cast<size_t>(rows * pitch) * ElementByteSize(s.type);
@@ -104,13 +95,12 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeFastestProduct(Toolbox& toolbox,
                                                              const GemmSpec& given) {
   const GemmSpec spec = Completed(given);
   std::vector<Alternative> alternatives = {{"cuBLASLt", [&] { return MakeGemm(toolbox, spec); }}};
-  for (const ProductTile& tile : ProductTiles(*toolbox.context(), spec)) {
-    alternatives.push_back(
-        {tile.name(), [&, tile] { return MakeTileProduct(toolbox, spec, tile); }});
-  }
+  AddTiles(toolbox, spec, &alternatives);
   if (alternatives.size() == 1) return MakeGemm(toolbox, spec);
-  return MakeFastest(toolbox, SpecificationOf(spec, toolbox.options()), alternatives,
-                     OperandsOf(spec));
+  return MakeFastest(toolbox,
+                     StrCat("product ", SpecificationOf(spec, toolbox.options()),
+                            spec.b_is_constant ? " early" : ""),
+                     alternatives, OperandsOf(spec));
 }
 
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeMatMul(Toolbox& toolbox, GemmSpec base,

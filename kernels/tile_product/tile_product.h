@@ -8,6 +8,7 @@
 #include "backends/cuda/device/device_op.h"
 #include "kernels/cudnn/convolution.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/jit/alternatives.h"
 #include "kernels/jit/toolbox.h"
 
 namespace nereid::engine {
@@ -43,5 +44,14 @@ absl::StatusOr<std::unique_ptr<DeviceOp>> MakeTileProduct(Toolbox& toolbox, cons
 absl::StatusOr<std::unique_ptr<DeviceOp>> MakeTileProduct(Toolbox& toolbox,
                                                           const ConvolutionSpec& spec,
                                                           ProductTile tile);
+
+// Every cut worth a race; `spec` outlives the alternatives.
+template <typename Spec>
+void AddTiles(Toolbox& toolbox, const Spec& spec, std::vector<Alternative>* alternatives) {
+  for (const ProductTile& tile : ProductTiles(*toolbox.context(), spec)) {
+    alternatives->push_back(
+        {tile.name(), [&, tile] { return MakeTileProduct(toolbox, spec, tile); }});
+  }
+}
 
 }  // namespace nereid::engine

@@ -17,8 +17,7 @@ from tritonclient.utils import InferenceServerException
 
 from conftest import running
 from test_cuda_serving import WIDTH, config, fake_cuda, infer, onnx, relu_model, works, write  # noqa: F401
-from toolbox import (RawConnection, http, identity_config, int32_input, json_infer_body, metric, request_bytes,
-                     wait_until, write_identity, write_model)
+from toolbox import http, int32_input, json_infer_body, keep_connecting, metric, wait_until, write_identity
 
 ILLEGAL_ADDRESS = 700
 EXIT_STATUS = 75
@@ -123,18 +122,8 @@ def test_connections_made_in_between_are_served_not_refused(trigger, repository)
         stop = threading.Event()
         refused, answered = [], []
 
-        def keep_connecting():
-            while not stop.is_set():
-                try:
-                    with RawConnection(server.http, timeout=30) as connection:
-                        connection.send(request_bytes("/v2/models/on_cpu/infer", json_infer_body(),
-                                                      headers={"Connection": "close"}))
-                        reply = connection.reply()
-                        (answered if reply is not None and reply.status == 200 else refused).append(reply)
-                except OSError as error:
-                    refused.append(error)
-
-        threads = [threading.Thread(target=keep_connecting) for _ in range(4)]
+        connecting = (server.http, "on_cpu", stop, answered, refused)
+        threads = [threading.Thread(target=keep_connecting, args=connecting) for _ in range(4)]
         for thread in threads:
             thread.start()
         lose_gpu(server, trigger)

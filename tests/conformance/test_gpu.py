@@ -14,8 +14,8 @@ from tritonclient.utils import InferenceServerException
 
 from conftest import running, wait_ready
 from test_cuda_shared_memory import HAS_ENGINE, gpu_count
-from toolbox import (RawConnection, int32_input, json_infer_body, metric, metrics, request_bytes, statistics, wait_until,
-                     write_identity, write_model)
+from toolbox import (int32_input, keep_connecting, metric, metrics, statistics, wait_until, write_identity,
+                     write_model)
 
 onnx = pytest.importorskip("onnx")
 
@@ -157,6 +157,15 @@ def breaking_driver(tmp_path_factory, monkeypatch):
     return trigger
 
 
+def lose_gpu(trigger, ask):
+    """Asks until the GPU fails under it; the answer that says so."""
+    trigger.touch()
+    with pytest.raises(InferenceServerException) as failure:
+        for _ in range(20):
+            ask()
+    return failure.value
+
+
 def test_a_lost_context_is_answered_and_overcome(breaking_driver, tmp_path):
     """CUDA is lost for the process then, on all GPUs: a new process takes over, and nobody is turned away."""
     model = network(4)
@@ -176,34 +185,17 @@ def test_a_lost_context_is_answered_and_overcome(breaking_driver, tmp_path):
         stop = threading.Event()
         turned_away, served = [], []
 
-        def keep_asking_on_cpu():
-            while not stop.is_set():
-                try:
-                    with RawConnection(server.http, timeout=120) as connection:
-                        connection.send(request_bytes("/v2/models/on_cpu/infer", json_infer_body(),
-                                                      headers={"Connection": "close"}))
-                        reply = connection.reply()
-                        (served if reply is not None and reply.status == 200 else turned_away).append(reply)
-                except OSError as error:
-                    turned_away.append(error)
-
-        asking = threading.Thread(target=keep_asking_on_cpu)
+        asking = threading.Thread(target=keep_connecting,
+                                  args=(server.http, "on_cpu", stop, served, turned_away, 120))
         asking.start()
         for number in range(1, rounds + 1):
             with httpclient.InferenceServerClient(server.http) as client:
                 for name in on_gpus:
                     for _ in range(4):  # captured by then
                         assert close(infer(client, name, values), wanted)
-                breaking_driver.touch()
-                failure = None
-                for _ in range(20):
-                    try:
-                        infer(client, "victim", values)
-                    except InferenceServerException as error:
-                        failure = error
-                        break
+                failure = lose_gpu(breaking_driver, lambda: infer(client, "victim", values))
             began = time.monotonic()
-            assert failure is not None and "GPU 0" in failure.message(), (number, failure)
+            assert "GPU 0" in failure.message(), (number, failure)
             assert not breaking_driver.exists()
             server.wait_log(rf"goes on where another one ended.*\(restart {number}\)")
             wait_until(lambda: server.log.count("Started Metrics Service at") == number + 1, seconds=60)
@@ -239,10 +231,7 @@ def test_regions_on_the_gpu_outlive_a_lost_context(breaking_driver, tmp_path):
             with httpclient.InferenceServerClient(server.http) as client:
                 client.register_cuda_shared_memory("x", cuda_shm.get_raw_handle(region), 0, values.nbytes)
                 assert close(client.infer("victim", [given]).as_numpy("Y"), wanted)
-                breaking_driver.touch()
-                with pytest.raises(InferenceServerException):
-                    for _ in range(20):
-                        client.infer("victim", [given])
+                lose_gpu(breaking_driver, lambda: client.infer("victim", [given]))
             wait_until(lambda: server.log.count("Started Metrics Service at") == 2, seconds=60)
             with httpclient.InferenceServerClient(server.http) as client:
                 assert close(client.infer("victim", [given]).as_numpy("Y"), wanted), server.log
@@ -257,10 +246,7 @@ def test_a_lost_context_ends_the_program_where_that_is_wanted(breaking_driver, t
         wait_ready(server)
         with httpclient.InferenceServerClient(server.http) as client:
             infer(client, "victim", values)
-            breaking_driver.touch()
-            with pytest.raises(InferenceServerException):
-                for _ in range(20):
-                    infer(client, "victim", values)
+            lose_gpu(breaking_driver, lambda: infer(client, "victim", values))
         assert server.wait_exit() == 75
 
 
@@ -272,10 +258,7 @@ def test_the_cpu_goes_on_without_gpus_where_that_is_wanted(breaking_driver, tmp_
         wait_ready(server)
         with httpclient.InferenceServerClient(server.http) as client:
             infer(client, "victim", values)
-            breaking_driver.touch()
-            with pytest.raises(InferenceServerException):
-                for _ in range(20):
-                    infer(client, "victim", values)
+            lose_gpu(breaking_driver, lambda: infer(client, "victim", values))
             for _ in range(10):
                 with pytest.raises(InferenceServerException) as failure:
                     infer(client, "victim", values)

@@ -189,6 +189,20 @@ def connect(server, protocol, **options):
         yield opened
 
 
+def keep_connecting(address, model, stop, answered, refused, timeout=30):
+    """Asks the model again and again until `stop` is set, each time on a new connection: replies with 200 are
+    answered, other replies, their lack and errors are refused."""
+    while not stop.is_set():
+        try:
+            with RawConnection(address, timeout=timeout) as connection:
+                connection.send(request_bytes(f"/v2/models/{model}/infer", json_infer_body(),
+                                              headers={"Connection": "close"}))
+                reply = connection.reply()
+                (answered if reply is not None and reply.status == 200 else refused).append(reply)
+        except OSError as error:
+            refused.append(error)
+
+
 def still_serves(server, model="simple"):
     """Fails unless the server is alive and infers."""
     assert server.process.poll() is None, f"the server ended with {server.process.returncode}:\n{server.log}"

@@ -324,6 +324,20 @@ inline void AddTileConvolutionCases(KernelCases* cases) {
   }
 }
 
+// With bias and ReLU, of as many pixels as it reads.
+inline void AddSquareLayer(KernelCases* cases, int64_t n, int64_t c, int64_t k, int64_t extent,
+                           int64_t filter) {
+  ConvolutionSpec spec;
+  spec.n = n;
+  spec.c = c;
+  spec.h = spec.w = extent;
+  spec.k = k;
+  spec.r = spec.s = filter;
+  spec.pad_begin = spec.pad_end = {filter / 2, filter / 2};
+  spec.has_bias = spec.relu = true;
+  AddConvolutionCase(cases, spec);
+}
+
 inline void AddConvolutionCases(KernelCases* cases) {
   for (const auto& [type, tf32] : {std::pair{DataType::kFp16, false},
                                    {DataType::kBf16, false},
@@ -378,15 +392,7 @@ inline void AddConvolutionCases(KernelCases* cases) {
   // Layers of a ResNet-50 at batch 1.
   for (const auto& [c, hw, k, filter] :
        {std::array<int64_t, 4>{64, 56, 64, 3}, {512, 7, 512, 3}, {1024, 14, 256, 1}}) {
-    ConvolutionSpec spec;
-    spec.n = 1;
-    spec.c = c;
-    spec.h = spec.w = hw;
-    spec.k = k;
-    spec.r = spec.s = filter;
-    spec.pad_begin = spec.pad_end = {filter / 2, filter / 2};
-    spec.has_bias = spec.relu = true;
-    AddConvolutionCase(cases, spec);
+    AddSquareLayer(cases, 1, c, k, hw, filter);
   }
   // Channels whose pixels do not begin at words: c, k, extents, filter.
   for (const auto& [c, k, hw, filter] : {std::array<int64_t, 4>{10, 24, 9, 3},
@@ -397,15 +403,7 @@ inline void AddConvolutionCases(KernelCases* cases) {
                                          {128, 129, 4, 3},
                                          {8, 17, 9, 1},
                                          {2, 3, 5, 3}}) {
-    ConvolutionSpec spec;
-    spec.n = 2;
-    spec.c = c;
-    spec.h = spec.w = hw;
-    spec.k = k;
-    spec.r = spec.s = filter;
-    spec.pad_begin = spec.pad_end = {filter / 2, filter / 2};
-    spec.has_bias = spec.relu = true;
-    AddConvolutionCase(cases, spec);
+    AddSquareLayer(cases, 2, c, k, hw, filter);
   }
   // Its widest 1×1 layer, which may be a matrix product, with and without everything.
   for (const DataType type : {DataType::kFp16, DataType::kBf16, DataType::kFp32}) {
