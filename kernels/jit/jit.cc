@@ -4,6 +4,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <utility>
+#include <vector>
 
 #include "common/sha256.h"
 #include "common/status_macros.h"
@@ -14,6 +15,11 @@ namespace nereid::engine {
 namespace {
 
 constexpr const char* kOptions[] = {"-std=c++17", "-default-device"};
+
+// The compiler's own cache stays off: it keeps files in the user's home and reaches into the driver
+// from every thread that compiles. What is worth keeping is in the model's plan.
+constexpr char kNoCache[] = "--no-cache";
+constexpr std::pair<int, int> kFirstWithCache = {12, 9};
 
 struct Program {
   const NvrtcApi& api;
@@ -34,12 +40,19 @@ std::string LogOf(const Program& program) {
   return log;
 }
 
+absl::StatusOr<std::pair<int, int>> VersionOf(const NvrtcApi& api) {
+  std::pair<int, int> version;
+  NEREID_RETURN_IF_ERROR(
+      NvrtcStatus(api.nvrtcVersion(&version.first, &version.second), "nvrtcVersion"));
+  return version;
+}
+
 absl::StatusOr<ArtifactScope> ScopeOf(const Context& context) {
   NEREID_ASSIGN_OR_RETURN(const NvrtcApi* api, LoadNvrtc());
-  int major = 0, minor = 0;
-  NEREID_RETURN_IF_ERROR(NvrtcStatus(api->nvrtcVersion(&major, &minor), "nvrtcVersion"));
-  return ArtifactScope{StrCat("kernels for ", context.arch()),
-                       StrCat("nereid ", NEREID_VERSION, ", NVRTC ", major, ".", minor)};
+  NEREID_ASSIGN_OR_RETURN(const auto version, VersionOf(*api));
+  return ArtifactScope{
+      StrCat("kernels for ", context.arch()),
+      StrCat("nereid ", NEREID_VERSION, ", NVRTC ", version.first, ".", version.second)};
 }
 
 // Of everything the code depends on besides the architecture and the compiler.
@@ -62,10 +75,12 @@ absl::StatusOr<std::string> CompileToCubin(std::string_view source, std::string_
       api->nvrtcCreateProgram(&program.handle, text.c_str(), "kernel.cu", 0, nullptr, nullptr),
       "nvrtcCreateProgram"));
   const std::string arch_option = StrCat("-arch=", arch);
-  const char* options[] = {arch_option.c_str(), kOptions[0], kOptions[1]};
-  static_assert(std::size(options) == std::size(kOptions) + 1);
+  std::vector<const char*> options = {arch_option.c_str()};
+  options.insert(options.end(), std::begin(kOptions), std::end(kOptions));
+  NEREID_ASSIGN_OR_RETURN(const auto version, VersionOf(*api));
+  if (version >= kFirstWithCache) options.push_back(kNoCache);
   const nvrtcResult result =
-      api->nvrtcCompileProgram(program.handle, static_cast<int>(std::size(options)), options);
+      api->nvrtcCompileProgram(program.handle, static_cast<int>(options.size()), options.data());
   if (result != NVRTC_SUCCESS) {
     return absl::InternalError(
         StrCat(Message(NvrtcStatus(result, "nvrtcCompileProgram")), "\n", LogOf(program)));

@@ -1,5 +1,6 @@
 """What can go wrong with the process: ports, folders, logs, and the ways it is told to stop."""
 import os
+import re
 import resource
 import signal
 import socket
@@ -173,6 +174,22 @@ def test_a_signal_ends_an_idle_server_at_once(repository, number):
     assert time.monotonic() - began < 3
     assert f"Signal ({int(number)}) received." in server.log
     idle.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_crash_says_where(repository, number):
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    try:
+        server = conftest.Server([f"--model-repository={repository}"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    server.wait_started()
+    server.process.send_signal(number)
+    assert server.wait_exit() == -number
+    report = server.log[server.log.index(f"Signal ({int(number)}) received."):]
+    assert "innermost first" in report
+    assert len(re.findall(r"\S+\(\S*\+0x[0-9a-f]+\)\[0x[0-9a-f]+\]", report)) > 3, report
 
 
 def test_what_is_in_flight_is_finished(repository, protocol):

@@ -1,7 +1,10 @@
 #include <nvrtc.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+
+#include "support/modules/fake_cuda/library.h"
 
 // A stand-in for NVRTC: what it "compiles" to is the text itself.
 struct _nvrtcProgram {
@@ -35,7 +38,12 @@ nvrtcResult nvrtcDestroyProgram(nvrtcProgram* program) {
   *program = nullptr;
   return NVRTC_SUCCESS;
 }
-nvrtcResult nvrtcCompileProgram(nvrtcProgram, int, const char* const*) { return NVRTC_SUCCESS; }
+nvrtcResult nvrtcCompileProgram(nvrtcProgram, int count, const char* const* options) {
+  // The library's cache needs more of the driver than the stand-in has.
+  const auto is_off = [](const char* option) { return std::strcmp(option, "--no-cache") == 0; };
+  if (std::none_of(options, options + count, is_off)) fake_cuda_misuse();
+  return NVRTC_SUCCESS;
+}
 nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram, size_t* size) {
   *size = 1;
   return NVRTC_SUCCESS;
