@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "support/modules/fake_cuda/library.h"
 
@@ -9,6 +10,7 @@
 namespace {
 
 using nereid::testing::FakeLibraryHandle;
+using nereid::testing::HandleUse;
 
 constexpr int64_t kEngines = 3;
 constexpr int64_t kWorkspaceBytes = 100'000;  // of the first engine; others take more
@@ -17,7 +19,8 @@ constexpr int64_t kWorkspaceBytes = 100'000;  // of the first engine; others tak
 struct Descriptor {
   cudnnBackendDescriptorType_t type;
   int64_t engine = 0;
-  bool fallback = false;  // a heuristic
+  bool fallback = false;                // a heuristic
+  FakeLibraryHandle* handle = nullptr;  // a plan: the one it was made with
 };
 
 Descriptor* Of(void* descriptor) { return static_cast<Descriptor*>(descriptor); }
@@ -43,6 +46,7 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   return works ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_INTERNAL_ERROR;
 }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
+  const HandleUse use(Of(handle));
   Of(handle)->stream = reinterpret_cast<CUstream>(stream);
   return CUDNN_STATUS_SUCCESS;
 }
@@ -69,6 +73,9 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
     case CUDNN_ATTR_ENGINECFG_ENGINE:
     case CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG:
       own.engine = Of(*static_cast<void* const*>(values))->engine;
+      break;
+    case CUDNN_ATTR_EXECUTION_PLAN_HANDLE:
+      own.handle = Of(*static_cast<const cudnnHandle_t*>(values));
       break;
     case CUDNN_ATTR_ENGINEHEUR_MODE:
       own.fallback =
@@ -108,13 +115,21 @@ cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor,
 }
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
   const Descriptor& own = *Of(descriptor);
-  if (own.type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) fake_cuda_count("cudnnFinalizePlan");
+  std::optional<HandleUse> use;
+  if (own.type == CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR) {
+    fake_cuda_count("cudnnFinalizePlan");
+    use.emplace(own.handle);
+  }
   const bool known = own.engine >= 0 && own.engine < kEngines;
   return known ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_NOT_SUPPORTED;
 }
-cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t,
+// A plan goes on using the handle that it was made with.
+cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,
                                   cudnnBackendDescriptor_t) {
   fake_cuda_count("cudnnBackendExecute");
+  const HandleUse use(Of(handle));
+  std::optional<HandleUse> maker;
+  if (Of(plan)->handle != Of(handle)) maker.emplace(Of(plan)->handle);
   const bool launched = fake_cuda_launch(Of(handle)->stream) == CUDA_SUCCESS;
   return launched ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED;
 }
