@@ -3,7 +3,7 @@
 include(layers)
 
 # Third party a module may see, beyond Abseil.
-set(NEREID_THIRD_PARTY_common spdlog::spdlog PkgConfig::RE2)
+set(NEREID_THIRD_PARTY_common spdlog::spdlog PkgConfig::RE2 OpenSSL::Crypto)
 set(NEREID_THIRD_PARTY_proto protobuf::libprotobuf)
 set(NEREID_THIRD_PARTY_net PkgConfig::LIBEVENT Boost::headers ZLIB::ZLIB)
 set(NEREID_THIRD_PARTY_observability prometheus-cpp::core)
