@@ -42,16 +42,6 @@ absl::StatusOr<std::string> ReadAll(int fd) {
   return bytes;
 }
 
-absl::Status WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return absl::ErrnoToStatus(errno, "cannot keep the state of the process");
-    bytes.remove_prefix(static_cast<size_t>(put));
-  }
-  return absl::OkStatus();
-}
-
 // As the process was started.
 std::vector<std::string> Arguments() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -112,8 +102,9 @@ absl::StatusOr<std::optional<ProcessState>> TakeProcessState() {
 
 absl::Status ReplaceProcess(const ProcessState& state) {
   const int memory = memfd_create("nereid-process-state", MFD_CLOEXEC);
-  if (memory < 0) return absl::ErrnoToStatus(errno, "cannot keep the state of the process");
-  NEREID_RETURN_IF_ERROR(WriteAll(memory, SerializeProcessState(state)));
+  if (memory < 0 || !WriteAll(memory, SerializeProcessState(state))) {
+    return absl::ErrnoToStatus(errno, "cannot keep the state of the process");
+  }
   std::vector<std::string> arguments = Arguments();
   std::vector<std::string> environment = Environment(StrCat(memory, ":", getpid()));
   if (arguments.empty()) return absl::UnavailableError("cannot read /proc/self/cmdline");

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <string_view>
+
 namespace nereid {
 
 // Owns what open() returned, also when that is an error (negative): closed when this goes.
@@ -19,5 +21,8 @@ class FileDescriptor {
  private:
   const int fd_;
 };
+
+// False, and errno says why, when not all of it could be written.
+bool WriteAll(int fd, std::string_view bytes);
 
 }  // namespace nereid

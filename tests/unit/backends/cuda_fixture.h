@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -113,6 +114,7 @@ class CudaTest : public BackendTest {
       instance_.reset();
       model_.reset();
       EXPECT_EQ(fake_.state().misuses, before_.misuses);
+      std::filesystem::remove_all(std::filesystem::path(model_path()).parent_path());
       std::_Exit(HasFailure() ? 1 : 0);
     };
     EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");

@@ -34,22 +34,13 @@ absl::Status SystemError(std::string_view what, const std::string& path) {
   return absl::UnavailableError(message);
 }
 
-absl::Status WriteAll(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("write", path);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return fsync(fd) == 0 ? absl::OkStatus() : SystemError("write", path);
-}
-
 absl::Status WriteTemporary(const std::string& path, std::string_view bytes) {
   const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (file.get() < 0) return SystemError("make", path);
-  absl::Status written = WriteAll(file.get(), bytes, path);
-  if (!written.ok()) unlink(path.c_str());
-  return written;
+  if (WriteAll(file.get(), bytes) && fsync(file.get()) == 0) return absl::OkStatus();
+  absl::Status failed = SystemError("write", path);
+  unlink(path.c_str());
+  return failed;
 }
 
 struct PlanOnDisk {
