@@ -220,6 +220,8 @@ TEST(ImporterTest, RefusalsNameTheNode) {
               HasSubstr("cycle"));
   EXPECT_THAT(Failure(graph(onnx::Node("Add", {"a", "b"}, {"a"}))), HasSubstr("cycle"));
   EXPECT_THAT(Failure(graph(onnx::Node("Add", {"a", "b"}, {"x"}))), HasSubstr("output 'y'"));
+  EXPECT_THAT(Failure(graph(onnx::Node("AddNorm", {"a", "b"}, {"y"}, "", "nereid", "top"))),
+              AllOf(HasSubstr("top"), HasSubstr("the engine's own")));
   EXPECT_THAT(
       Failure(onnx::Model(onnx::WithConstant(onnx::Tensor("w", 22, {2}, onnx::RawData("a"))), 13)),
       AllOf(HasSubstr("'w'"), HasSubstr("INT4")));

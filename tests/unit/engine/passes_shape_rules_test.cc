@@ -22,6 +22,7 @@ struct Case {
 };
 
 const Shape kImage{2, 8, 10, 12};
+const Shape kHeads{2, 4, 3, 8}, kKeys{2, 2, 5, 8};
 
 const Case kCases[] = {
     {"Relu", {{2, -1}}, {}, {}, {{2, -1}}},
@@ -190,6 +191,50 @@ const Case kCases[] = {
      {{"output_height", int64_t{3}}, {"output_width", int64_t{4}}},
      {{6, 2, 3, 4}}},
     {"Softmax", {}, {}, {}, {}},
+    {"Softmax", {{2, 3}}, {}, {{"axis", int64_t{-2}}}, {{2, 3}}},
+    {"Softmax", {{2, 3}}, {}, {{"axis", int64_t{2}}}, {}},
+    {"LogSoftmax", {{2, 3}}, {}, {{"axis", int64_t{-3}}}, {}},
+    {"RMSNormalization", {{2, 3}, {3}}, {}, {{"axis", int64_t{4}}}, {}},
+    {"CumSum", {{2, 3}}, {{1}}, {}, {{2, 3}}},
+    {"CumSum", {{2, 3}}, {{7}}, {}, {}},
+    {"CumSum", {{2, 3}}, {{0, 1}}, {}, {}},
+    {"Trilu", {{2, 3}}, {}, {}, {{2, 3}}},
+    {"Trilu", {{3}}, {}, {}, {}},
+    {"PRelu", {{2, 3, 4}, {3, 1}}, {}, {}, {{2, 3, 4}}},
+    {"PRelu", {{2, 3, 4}, {5, 1}}, {}, {}, {}},
+    {"PRelu", {{3, 1}, {3, 4}}, {}, {}, {}},
+    {"BatchNormalization", {kImage, {8}, {8}, {8}, {8}}, {}, {}, {kImage}},
+    {"BatchNormalization", {kImage, {8}, {8}, {8}, {7}}, {}, {}, {}},
+    {"BatchNormalization", {{8}, {8}, {8}, {8}, {8}}, {}, {}, {}},
+    {"InstanceNormalization", {kImage, {8}, {8}}, {}, {}, {kImage}},
+    {"InstanceNormalization", {kImage, {8}, {1}}, {}, {}, {}},
+    {"InstanceNormalization", {{8}, {8}, {8}}, {}, {}, {}},
+    {"GroupNormalization", {kImage, {8}, {8}}, {}, {{"num_groups", int64_t{4}}}, {kImage}},
+    {"GroupNormalization", {kImage, {8}, {8}}, {}, {{"num_groups", int64_t{3}}}, {}},
+    {"GroupNormalization", {kImage, {8}, {8}}, {}, {{"num_groups", int64_t{0}}}, {}},
+    {"GroupNormalization", {kImage, {4}, {8}}, {}, {{"num_groups", int64_t{4}}}, {}},
+    {"GatherElements", {{4, 5}, {2, 5}}, {}, {}, {{2, 5}}},
+    {"GatherElements", {{4, 5}, {9, 5}}, {}, {}, {{9, 5}}},
+    {"GatherElements", {{4, 5}, {2, 6}}, {}, {}, {}},
+    {"GatherElements", {{4, 5}, {2}}, {}, {}, {}},
+    {"GatherElements", {{4, 5}, {2, 5}}, {}, {{"axis", int64_t{2}}}, {}},
+    {"ScatterElements", {{4, 5}, {2, 3}, {2, 3}}, {}, {}, {{4, 5}}},
+    {"ScatterElements", {{4, 5}, {2, 3}, {2, 4}}, {}, {}, {}},
+    {"ScatterElements", {{4, 5}, {2, 6}, {2, 6}}, {}, {}, {}},
+    {"ScatterND", {{4, 5}, {3, 1}, {3, 5}}, {}, {}, {{4, 5}}},
+    {"ScatterND", {{4, 5}, {3, 1}, {3, 4}}, {}, {}, {}},
+    {"ScatterND", {{4, 5}, {3, 3}, {3}}, {}, {}, {}},
+    {"Conv", {kImage, {4, 8, 3, 3}, {4}}, {}, {}, {{2, 4, 8, 10}}},
+    {"Conv", {kImage, {4, 8, 3, 3}, {3}}, {}, {}, {}},
+    {"ConvTranspose", {kImage, {7, 4, 2, 2}}, {}, {}, {}},
+    {"ConvTranspose", {kImage, {8, 4, 2, 2}}, {}, {{"group", int64_t{3}}}, {}},
+    {"ConvTranspose", {kImage, {8, 4, 2, 2}, {5}}, {}, {}, {}},
+    {"Attention", {kHeads, kKeys, kKeys}, {}, {}, {kHeads}},
+    {"Attention", {kHeads, kKeys, kKeys}, {}, {{"qk_matmul_output_mode", int64_t{4}}}, {}},
+    {"nereid.FMHA", {kHeads, kKeys, kKeys, {3, 5}}, {}, {}, {kHeads}},
+    {"nereid.FMHA", {kHeads, kKeys, kKeys, {2, 2, 3, 5}}, {}, {}, {}},
+    {"nereid.FMHA", {kHeads, {2, 2, 5, 9}, kKeys}, {}, {}, {}},
+    {"nereid.FMHA", {kHeads, {2, 3, 5, 8}, {2, 3, 5, 8}}, {}, {}, {}},
 };
 
 TEST(ShapeRulesTest, EveryRow) {
@@ -202,6 +247,10 @@ TEST(ShapeRulesTest, EveryRow) {
               .outputs = {},
               .attributes = c.attributes};
     std::string what = c.op;
+    if (const size_t dot = node.op.find('.'); dot != std::string::npos) {
+      node.domain = node.op.substr(0, dot);
+      node.op.erase(0, dot + 1);
+    }
     for (const Shape& shape : c.inputs) {
       what += ShapeToString(shape);
       node.inputs.push_back(graph.AddValue({.name = "x", .type = DataType::kFp32, .shape = shape}));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "backends/cuda/reference/evaluator.h"
 #include "common/strings.h"
@@ -170,6 +171,31 @@ TEST(EvaluatorTest, SixteenBitsAreRoundedOnce) {
   const HostTensor brain = Result("Cast", {Floats({1}, {1.00390625f})}, {{"to", int64_t{16}}});
   EXPECT_EQ(brain.type(), DataType::kBf16);
   EXPECT_EQ(brain.AsDouble(0), 1.0);
+}
+
+TEST(EvaluatorTest, PlacesThatAreNoNumbersAreRefused) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::vector<float>& region :
+       {std::vector<float>{nan, 1}, std::vector<float>{0, nan}}) {
+    for (const char* mode : {"nearest", "linear"}) {
+      EXPECT_THAT(Error(Evaluate(
+                      "Resize", {Floats({4}, {1, 2, 3, 4}), Floats({2}, region), Floats({1}, {2})},
+                      {{"mode", std::string(mode)},
+                       {"coordinate_transformation_mode", std::string("tf_crop_and_resize")}})),
+                  HasSubstr("roi has nan"));
+    }
+  }
+}
+
+TEST(EvaluatorTest, EndlessSamplingIsRefused) {
+  const HostTensor image = Random({1, 4, 8, 8}, 1);
+  const HostTensor first = Ints({1}, {0});
+  const auto pooled = [&](float edge) {
+    return Evaluate("RoiAlign", {image, Floats({1, 4}, {0, 0, edge, edge}), first},
+                    {{"output_height", int64_t{8}}, {"output_width", int64_t{8}}});
+  };
+  EXPECT_TRUE(pooled(8).ok());
+  EXPECT_THAT(Error(pooled(1e20F)), HasSubstr("samples"));
 }
 
 TEST(EvaluatorTest, HugeShapesAreRefused) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/cuda/ir/nereid_ops.h"
 #include "backends/cuda/ir/onnx_type.h"
 #include "backends/cuda/onnx/node_order.h"
 #include "backends/cuda/onnx/normalizer.h"
@@ -223,6 +224,10 @@ absl::Status GraphBuilder::AddNode(const NodeProto& proto, const Frame& frame, S
 }
 
 absl::Status GraphBuilder::AddOperator(const NodeProto& proto, const Frame& frame, Scope& scope) {
+  if (proto.domain == kNereidDomain) {
+    return absl::InvalidArgumentError(
+        StrCat("domain '", kNereidDomain, "' is that of the engine's own operators"));
+  }
   Graph& graph = scope.graph();
   Node node{
       .op = std::string(proto.op_type),

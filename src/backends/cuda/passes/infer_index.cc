@@ -28,11 +28,6 @@ absl::Status Gather(InferContext& context) {
   return absl::OkStatus();
 }
 
-absl::Status GatherElements(InferContext& context) {
-  context.SetLike(0, 1, context.Type(0));
-  return absl::OkStatus();
-}
-
 absl::Status GatherND(InferContext& context) {
   const Shape* data = context.In(0);
   const Shape* indices = context.In(1);
@@ -206,7 +201,6 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"ArgMin", ArgReduce, 1},
     {"Compress", Compress, 2},
     {"Gather", Gather, 2},
-    {"GatherElements", GatherElements, 2},
     {"GatherND", GatherND, 2},
     {"GridSample", GridSample, 2},
     {"NonMaxSuppression", NonMaxSuppression, 2},

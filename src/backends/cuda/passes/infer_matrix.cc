@@ -146,6 +146,8 @@ absl::Status Recurrent(InferContext& context) {
 
 // (q, k, v, mask?, past_k?, past_v?), of rank 4, or 3 with heads in the last extent.
 absl::Status Attention(InferContext& context) {
+  const int64_t mode = context.node.Int("qk_matmul_output_mode", 0);
+  if (mode < 0 || mode > 3) return context.Error("qk_matmul_output_mode is ", mode);
   const Shape* q = context.In(0);
   const Shape* k = context.In(1);
   const Shape* v = context.In(2);
@@ -181,12 +183,41 @@ absl::Status Attention(InferContext& context) {
   return absl::OkStatus();
 }
 
+// q [batch, heads, queries, n], k [batch, kv_heads, keys, n], v [batch, kv_heads, keys, m]; a mask
+// broadcasts to [batch, heads, queries, keys].
+absl::Status CheckFmha(const InferContext& context, const Shape& q, const Shape& v) {
+  const auto fit = [](int64_t a, int64_t b) { return a == b || a < 0 || b < 0; };
+  const auto wrong = [&](size_t i, const Shape& shape) {
+    return context.Error("input ", i, ", ", ShapeToString(shape), ", does not fit queries of ",
+                         ShapeToString(q), " and values of ", ShapeToString(v));
+  };
+  if (!fit(q[0], v[0]) || v[1] == 0 || (q[1] >= 0 && v[1] > 0 && q[1] % v[1] != 0)) {
+    return wrong(2, v);
+  }
+  if (const Shape* k = context.In(1); k != nullptr) {
+    const size_t keys = context.node.Int("k_transposed", 0) != 0 ? 3 : 2;
+    if (k->size() != 4 || !fit((*k)[0], v[0]) || !fit((*k)[1], v[1]) || !fit((*k)[keys], v[2]) ||
+        !fit((*k)[5 - keys], q[3])) {
+      return wrong(1, *k);
+    }
+  }
+  const Shape* mask = context.In(3);
+  if (mask == nullptr) return absl::OkStatus();
+  const int64_t scores[] = {q[0], q[1], q[2], v[2]};
+  bool fits = !mask->empty() && mask->size() <= 4;
+  for (size_t i = 0; fits && i < mask->size(); ++i) {
+    fits = (*mask)[i] == 1 || fit((*mask)[i], scores[4 - mask->size() + i]);
+  }
+  return fits ? absl::OkStatus() : wrong(3, *mask);
+}
+
 absl::Status Fmha(InferContext& context) {
   const Shape* q = context.In(0);
   const Shape* v = context.In(2);
   std::optional<Shape> out;
   if (q != nullptr && v != nullptr) {
     if (q->size() != 4 || v->size() != 4) return context.Error("an operand does not have rank 4");
+    NEREID_RETURN_IF_ERROR(CheckFmha(context, *q, *v));
     out = *q;
     out->back() = v->back();
   }

@@ -9,8 +9,8 @@ namespace nereid::engine {
 namespace {
 
 constexpr absl::Span<const InferRow> (*kFamilies[])() = {
-    ElementwiseShapes, LayoutShapes, WindowShapes, MatrixShapes,
-    IndexShapes,       OtherShapes,  SignalShapes,
+    ElementwiseShapes, FittedShapes, LayoutShapes, WindowShapes,
+    MatrixShapes,      IndexShapes,  OtherShapes,  SignalShapes,
 };
 
 const InferRow* FindRow(const Node& node) {

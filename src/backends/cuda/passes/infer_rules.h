@@ -61,6 +61,7 @@ struct InferRow {
 
 // The families, each a table in a file of its own.
 absl::Span<const InferRow> ElementwiseShapes();
+absl::Span<const InferRow> FittedShapes();
 absl::Span<const InferRow> LayoutShapes();
 absl::Span<const InferRow> WindowShapes();
 absl::Span<const InferRow> MatrixShapes();

@@ -173,6 +173,21 @@ absl::StatusOr<RoiOptions> ReadRoiOptions(const Node& node) {
   return options;
 }
 
+// Regions may be of any size, and are sampled by pixel unless the node says otherwise.
+absl::Status CheckSamples(absl::Span<const double> regions, int64_t channels,
+                          const RoiOptions& options) {
+  constexpr double kMostSamples = 1e9;  // some ten seconds
+  double samples = 0;
+  for (size_t i = 0; i + 4 <= regions.size(); i += 4) {
+    const Bins columns = MakeBins(regions[i], regions[i + 2], options.width, options);
+    const Bins rows = MakeBins(regions[i + 1], regions[i + 3], options.height, options);
+    samples += static_cast<double>(columns.samples) * static_cast<double>(rows.samples);
+  }
+  samples *= static_cast<double>(channels * options.width * options.height);
+  if (samples <= kMostSamples) return absl::OkStatus();
+  return Refuse("the regions take ", samples, " samples, more than ", kMostSamples);
+}
+
 // x [N, C, H, W], regions [n, (x1, y1, x2, y2)], images [n] → [n, C, height, width]
 Results RoiAlign(const Call& call) {
   const Shape& x = call.ShapeOf(0);
@@ -190,6 +205,7 @@ Results RoiAlign(const Call& call) {
   NEREID_ASSIGN_OR_RETURN(const int64_t count, CountOf(shape));
   const std::vector<double> pixels = Read<double>(call.In(0));
   const std::vector<double> regions = Read<double>(call.In(1));
+  NEREID_RETURN_IF_ERROR(CheckSamples(regions, x[1], options));
   std::vector<double> results(static_cast<size_t>(count));
   ForEachIndex(shape, [&](int64_t i, const Strides& index) {
     const double* region = regions.data() + index[0] * 4;

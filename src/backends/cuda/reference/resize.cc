@@ -195,9 +195,9 @@ absl::Status ApplyRoi(const Call& call, const std::vector<size_t>& axes,
   for (size_t i = 0; i < axes.size(); ++i) {
     plan[axes[i]].roi_start = roi.AsDouble(static_cast<int64_t>(i));
     plan[axes[i]].roi_end = roi.AsDouble(static_cast<int64_t>(axes.size() + i));
-    const double largest =
-        std::fmax(std::fabs(plan[axes[i]].roi_start), std::fabs(plan[axes[i]].roi_end));
-    if (!(largest < 1e6)) return Refuse("roi has ", largest);
+    for (const double edge : {plan[axes[i]].roi_start, plan[axes[i]].roi_end}) {
+      if (!(std::fabs(edge) < 1e6)) return Refuse("roi has ", edge);
+    }
   }
   return absl::OkStatus();
 }
