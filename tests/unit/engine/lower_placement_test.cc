@@ -6,6 +6,12 @@ namespace {
 
 Placement Dense(const Shape& shape) { return {0, DataType::kFp32, 0, shape, DenseStrides(shape)}; }
 
+TEST(PlacementTest, TheStepOfASliceOfOneRowDoesNotMatter) {
+  const Placement whole = Dense({20, 5});
+  EXPECT_EQ(ViewSliced(whole, 0, 3, 1, INT64_MIN).strides, whole.strides);
+  EXPECT_EQ(ViewSliced(whole, 0, 3, 2, -2).strides[0], -2 * whole.strides[0]);
+}
+
 TEST(PlacementTest, ReshapeOfADenseValueIsAView) {
   const auto view = ViewReshaped(Dense({2, 3, 4}), {6, 2, 2});
   ASSERT_TRUE(view);

@@ -127,7 +127,7 @@ Placement ViewPermuted(const Placement& p, absl::Span<const int64_t> permutation
 Placement ViewSliced(const Placement& p, size_t axis, int64_t start, int64_t count, int64_t step) {
   Placement view = p;
   view.offset += start * p.strides[axis];
-  view.strides[axis] *= step;
+  if (count > 1) view.strides[axis] *= step;  // otherwise the step may be any number
   view.shape[axis] = count;
   return view;
 }

@@ -64,6 +64,17 @@ absl::Status AlongAxis(InferContext& context) {
   return LikeFirst(context);
 }
 
+// (x, lowest?, highest?)
+absl::Status Clip(InferContext& context) {
+  for (const size_t i : {size_t{1}, size_t{2}}) {
+    const Shape* bound = context.Has(i) ? context.In(i) : nullptr;
+    for (const int64_t extent : bound == nullptr ? Shape() : *bound) {
+      if (!MayEqual(extent, 1)) return context.Error("bound ", i, " is ", ShapeToString(*bound));
+    }
+  }
+  return LikeFirst(context);
+}
+
 // (x, axis)
 absl::Status CumSum(InferContext& context) {
   const Shape* x = context.In(0);
@@ -85,6 +96,18 @@ absl::Status PRelu(InferContext& context) {
       return context.Error("a slope of ", ShapeToString(*slope), " does not broadcast to ",
                            ShapeToString(*x));
     }
+  }
+  return LikeFirst(context);
+}
+
+// (x, gate)
+absl::Status SwiGlu(InferContext& context) {
+  const Shape* x = context.In(0);
+  const Shape* gate = context.In(1);
+  if (x != nullptr && gate != nullptr) {
+    bool fits = x->size() == gate->size();
+    for (size_t i = 0; fits && i < x->size(); ++i) fits = MayEqual((*x)[i], (*gate)[i]);
+    if (!fits) return context.Error("the inputs differ in shape");
   }
   return LikeFirst(context);
 }
@@ -156,6 +179,7 @@ absl::Status ScatterNd(InferContext& context) {
 
 constexpr std::array kRows = std::to_array<InferRow>({
     {"BatchNormalization", BatchNormalization, 5},
+    {"Clip", Clip, 1},
     {"CumSum", CumSum, 2},
     {"GatherElements", GatherElements, 2},
     {"GroupNormalization", GroupNormalization, 3},
@@ -168,6 +192,7 @@ constexpr std::array kRows = std::to_array<InferRow>({
     {"ScatterElements", ScatterElements, 3},
     {"ScatterND", ScatterNd, 3},
     {"Softmax", AlongAxis, 1},
+    {"SwiGLU", SwiGlu, 2},
     {"Trilu", Trilu, 1},
 });
 

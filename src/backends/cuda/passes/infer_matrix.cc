@@ -122,6 +122,35 @@ absl::Status Einsum(InferContext& context) {
   return absl::OkStatus();
 }
 
+// Input i, where it is given, is that; extents that are not known fit any.
+absl::Status CheckShape(const InferContext& context, size_t i, const Shape& wanted) {
+  const Shape* shape = context.Has(i) ? context.In(i) : nullptr;
+  if (shape == nullptr) return absl::OkStatus();
+  bool fits = shape->size() == wanted.size();
+  for (size_t d = 0; fits && d < wanted.size(); ++d) {
+    fits = (*shape)[d] == wanted[d] || (*shape)[d] < 0 || wanted[d] < 0;
+  }
+  if (fits) return absl::OkStatus();
+  return context.Error("input ", i, " is ", ShapeToString(*shape), ", not ", ShapeToString(wanted));
+}
+
+// w [dirs, gates·H, I], r [dirs, gates·H, H], bias [dirs, 2·gates·H], lengths [B], h and c as the
+// state, peepholes [dirs, 3·H]
+absl::Status CheckRecurrent(const InferContext& context, int64_t directions, int64_t hidden,
+                            int64_t inputs, int64_t batch, const Shape& state) {
+  if (hidden > kMaxExtent) return context.Error("hidden_size is ", hidden);
+  const int64_t gates = context.node.op == "LSTM" ? 4 : context.node.op == "GRU" ? 3 : 1;
+  const auto times = [&](int64_t n) { return hidden < 0 ? -1 : n * hidden; };
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 1, {directions, times(gates), inputs}));
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 2, {directions, times(gates), hidden}));
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 3, {directions, times(2 * gates)}));
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 4, {batch}));
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 5, state));
+  if (gates != 4) return absl::OkStatus();
+  NEREID_RETURN_IF_ERROR(CheckShape(context, 6, state));
+  return CheckShape(context, 7, {directions, times(3)});
+}
+
 // (x [S,B,I], w, r [dirs,·,H], …) → (y [S,dirs,B,H], h [dirs,B,H], c likewise)
 absl::Status Recurrent(InferContext& context) {
   const Shape* x = context.In(0);
@@ -138,6 +167,8 @@ absl::Status Recurrent(InferContext& context) {
                               : Shape{steps, directions, batch, hidden};
   const Shape state =
       batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
+  NEREID_RETURN_IF_ERROR(
+      CheckRecurrent(context, directions, hidden, x == nullptr ? -1 : (*x)[2], batch, state));
   context.Set(0, context.Type(0), y);
   context.Set(1, context.Type(0), state);
   context.Set(2, context.Type(0), state);
