@@ -9,8 +9,6 @@
 namespace nereid::engine {
 namespace {
 
-bool MayEqual(int64_t a, int64_t b) { return a == b || a < 0 || b < 0; }
-
 absl::Status LikeFirst(InferContext& context) {
   context.SetLike(0, 0);
   return absl::OkStatus();
@@ -26,13 +24,8 @@ absl::Status CheckRank(const InferContext& context, size_t least) {
 absl::Status CheckChannels(const InferContext& context, size_t first, size_t last) {
   NEREID_RETURN_IF_ERROR(CheckRank(context, 2));
   const Shape* x = context.In(0);
-  for (size_t i = first; i <= last; ++i) {
-    const Shape* own = context.In(i);
-    if (x == nullptr || own == nullptr) continue;
-    if (own->size() != 1 || !MayEqual((*own)[0], (*x)[1])) {
-      return context.Error("input ", i, " is ", ShapeToString(*own),
-                           ", not one number for each of ", (*x)[1], " channels");
-    }
+  for (size_t i = first; x != nullptr && i <= last; ++i) {
+    NEREID_RETURN_IF_ERROR(context.CheckShape(i, {(*x)[1]}));
   }
   return absl::OkStatus();
 }
@@ -67,9 +60,9 @@ absl::Status AlongAxis(InferContext& context) {
 // (x, lowest?, highest?)
 absl::Status Clip(InferContext& context) {
   for (const size_t i : {size_t{1}, size_t{2}}) {
-    const Shape* bound = context.Has(i) ? context.In(i) : nullptr;
-    for (const int64_t extent : bound == nullptr ? Shape() : *bound) {
-      if (!MayEqual(extent, 1)) return context.Error("bound ", i, " is ", ShapeToString(*bound));
+    const Shape* bound = context.In(i);
+    if (bound != nullptr && !Fits(*bound, Shape(bound->size(), 1))) {
+      return context.Error("bound ", i, " is ", ShapeToString(*bound));
     }
   }
   return LikeFirst(context);
@@ -90,9 +83,7 @@ absl::Status PRelu(InferContext& context) {
   const Shape* slope = context.In(1);
   if (x != nullptr && slope != nullptr) {
     NEREID_ASSIGN_OR_RETURN(const Shape both, Broadcast(*x, *slope));
-    bool fits = both.size() == x->size();
-    for (size_t i = 0; fits && i < both.size(); ++i) fits = MayEqual(both[i], (*x)[i]);
-    if (!fits) {
+    if (!Fits(both, *x)) {
       return context.Error("a slope of ", ShapeToString(*slope), " does not broadcast to ",
                            ShapeToString(*x));
     }
@@ -102,12 +93,8 @@ absl::Status PRelu(InferContext& context) {
 
 // (x, gate)
 absl::Status SwiGlu(InferContext& context) {
-  const Shape* x = context.In(0);
-  const Shape* gate = context.In(1);
-  if (x != nullptr && gate != nullptr) {
-    bool fits = x->size() == gate->size();
-    for (size_t i = 0; fits && i < x->size(); ++i) fits = MayEqual((*x)[i], (*gate)[i]);
-    if (!fits) return context.Error("the inputs differ in shape");
+  if (const Shape* x = context.In(0); x != nullptr) {
+    NEREID_RETURN_IF_ERROR(context.CheckShape(1, *x));
   }
   return LikeFirst(context);
 }
@@ -140,20 +127,11 @@ absl::Status GatherElements(InferContext& context) {
   return absl::OkStatus();
 }
 
-absl::Status CheckUpdates(const InferContext& context, absl::Span<const int64_t> wanted) {
-  const Shape* updates = context.In(2);
-  if (updates == nullptr) return absl::OkStatus();
-  bool fits = updates->size() == wanted.size();
-  for (size_t d = 0; fits && d < wanted.size(); ++d) fits = MayEqual((*updates)[d], wanted[d]);
-  if (fits) return absl::OkStatus();
-  return context.Error("updates are ", ShapeToString(*updates), ", not ", ShapeToString(wanted));
-}
-
 // (data, indices, updates)
 absl::Status ScatterElements(InferContext& context) {
   NEREID_RETURN_IF_ERROR(CheckIndices(context));
   if (const Shape* indices = context.In(1); indices != nullptr) {
-    NEREID_RETURN_IF_ERROR(CheckUpdates(context, *indices));
+    NEREID_RETURN_IF_ERROR(context.CheckShape(2, *indices));
   }
   return LikeFirst(context);
 }
@@ -171,7 +149,7 @@ absl::Status ScatterNd(InferContext& context) {
       Shape wanted(indices->begin(), indices->end() - 1);
       wanted.insert(wanted.end(), data->begin() + static_cast<std::ptrdiff_t>(indices->back()),
                     data->end());
-      NEREID_RETURN_IF_ERROR(CheckUpdates(context, wanted));
+      NEREID_RETURN_IF_ERROR(context.CheckShape(2, wanted));
     }
   }
   return LikeFirst(context);

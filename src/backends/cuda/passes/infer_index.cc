@@ -113,10 +113,7 @@ absl::Status TopK(InferContext& context) {
 // (indices, depth, values)
 absl::Status OneHot(InferContext& context) {
   const Shape* in = context.In(0);
-  const Shape* values = context.In(2);
-  if (values != nullptr && (values->size() != 1 || ((*values)[0] >= 0 && (*values)[0] != 2))) {
-    return context.Error("the values are ", ShapeToString(*values), ", not two");
-  }
+  NEREID_RETURN_IF_ERROR(context.CheckShape(2, {2}));
   if (in == nullptr) return SetUnknown(context, 0, context.Type(2));
   NEREID_ASSIGN_OR_RETURN(const size_t axis,
                           NormalizeAxis(context.node.Int("axis", -1), in->size() + 1));

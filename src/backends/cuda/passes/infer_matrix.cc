@@ -122,18 +122,6 @@ absl::Status Einsum(InferContext& context) {
   return absl::OkStatus();
 }
 
-// Input i, where it is given, is that; extents that are not known fit any.
-absl::Status CheckShape(const InferContext& context, size_t i, const Shape& wanted) {
-  const Shape* shape = context.Has(i) ? context.In(i) : nullptr;
-  if (shape == nullptr) return absl::OkStatus();
-  bool fits = shape->size() == wanted.size();
-  for (size_t d = 0; fits && d < wanted.size(); ++d) {
-    fits = (*shape)[d] == wanted[d] || (*shape)[d] < 0 || wanted[d] < 0;
-  }
-  if (fits) return absl::OkStatus();
-  return context.Error("input ", i, " is ", ShapeToString(*shape), ", not ", ShapeToString(wanted));
-}
-
 // w [dirs, gates·H, I], r [dirs, gates·H, H], bias [dirs, 2·gates·H], lengths [B], h and c as the
 // state, peepholes [dirs, 3·H]
 absl::Status CheckRecurrent(const InferContext& context, int64_t directions, int64_t hidden,
@@ -141,14 +129,14 @@ absl::Status CheckRecurrent(const InferContext& context, int64_t directions, int
   if (hidden > kMaxExtent) return context.Error("hidden_size is ", hidden);
   const int64_t gates = context.node.op == "LSTM" ? 4 : context.node.op == "GRU" ? 3 : 1;
   const auto times = [&](int64_t n) { return hidden < 0 ? -1 : n * hidden; };
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 1, {directions, times(gates), inputs}));
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 2, {directions, times(gates), hidden}));
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 3, {directions, times(2 * gates)}));
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 4, {batch}));
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 5, state));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(1, {directions, times(gates), inputs}));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(2, {directions, times(gates), hidden}));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(3, {directions, times(2 * gates)}));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(4, {batch}));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(5, state));
   if (gates != 4) return absl::OkStatus();
-  NEREID_RETURN_IF_ERROR(CheckShape(context, 6, state));
-  return CheckShape(context, 7, {directions, times(3)});
+  NEREID_RETURN_IF_ERROR(context.CheckShape(6, state));
+  return context.CheckShape(7, {directions, times(3)});
 }
 
 // (x [S,B,I], w, r [dirs,·,H], …) → (y [S,dirs,B,H], h [dirs,B,H], c likewise)
@@ -217,18 +205,17 @@ absl::Status Attention(InferContext& context) {
 // q [batch, heads, queries, n], k [batch, kv_heads, keys, n], v [batch, kv_heads, keys, m]; a mask
 // broadcasts to [batch, heads, queries, keys].
 absl::Status CheckFmha(const InferContext& context, const Shape& q, const Shape& v) {
-  const auto fit = [](int64_t a, int64_t b) { return a == b || a < 0 || b < 0; };
   const auto wrong = [&](size_t i, const Shape& shape) {
     return context.Error("input ", i, ", ", ShapeToString(shape), ", does not fit queries of ",
                          ShapeToString(q), " and values of ", ShapeToString(v));
   };
-  if (!fit(q[0], v[0]) || v[1] == 0 || (q[1] >= 0 && v[1] > 0 && q[1] % v[1] != 0)) {
+  if (!Fits(q[0], v[0]) || v[1] == 0 || (q[1] >= 0 && v[1] > 0 && q[1] % v[1] != 0)) {
     return wrong(2, v);
   }
   if (const Shape* k = context.In(1); k != nullptr) {
     const size_t keys = context.node.Int("k_transposed", 0) != 0 ? 3 : 2;
-    if (k->size() != 4 || !fit((*k)[0], v[0]) || !fit((*k)[1], v[1]) || !fit((*k)[keys], v[2]) ||
-        !fit((*k)[5 - keys], q[3])) {
+    if (k->size() != 4 || !Fits((*k)[0], v[0]) || !Fits((*k)[1], v[1]) || !Fits((*k)[keys], v[2]) ||
+        !Fits((*k)[5 - keys], q[3])) {
       return wrong(1, *k);
     }
   }
@@ -237,7 +224,7 @@ absl::Status CheckFmha(const InferContext& context, const Shape& q, const Shape&
   const int64_t scores[] = {q[0], q[1], q[2], v[2]};
   bool fits = !mask->empty() && mask->size() <= 4;
   for (size_t i = 0; fits && i < mask->size(); ++i) {
-    fits = (*mask)[i] == 1 || fit((*mask)[i], scores[4 - mask->size() + i]);
+    fits = (*mask)[i] == 1 || Fits((*mask)[i], scores[4 - mask->size() + i]);
   }
   return fits ? absl::OkStatus() : wrong(3, *mask);
 }

@@ -1,5 +1,6 @@
 #include "backends/cuda/passes/infer_rules.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -35,6 +36,12 @@ const Shape* InferContext::In(size_t i) const {
   if (!Has(i)) return nullptr;
   const auto& shape = graph_.value(node.inputs[i]).shape;
   return shape.has_value() ? &*shape : nullptr;
+}
+
+absl::Status InferContext::CheckShape(size_t i, absl::Span<const int64_t> wanted) const {
+  const Shape* shape = In(i);
+  if (shape == nullptr || Fits(*shape, wanted)) return absl::OkStatus();
+  return Error("input ", i, " is ", ShapeToString(*shape), ", not ", ShapeToString(wanted));
 }
 
 const HostTensor* InferContext::Constant(size_t i) const {
@@ -79,6 +86,10 @@ void InferContext::Set(size_t output, DataType type, std::optional<Shape> shape)
 void InferContext::SetLike(size_t output, size_t i, DataType type) {
   const Shape* shape = In(i);
   Set(output, type, shape == nullptr ? std::nullopt : std::optional<Shape>(*shape));
+}
+
+bool Fits(absl::Span<const int64_t> a, absl::Span<const int64_t> b) {
+  return std::ranges::equal(a, b, [](int64_t x, int64_t y) { return Fits(x, y); });
 }
 
 Shape ScalarShape() { return Shape(); }

@@ -33,6 +33,10 @@ class InferContext {
   absl::StatusOr<std::vector<int64_t>> IntsAttribute(std::string_view name, size_t count,
                                                      int64_t fallback) const;
 
+  // INVALID_ARGUMENT unless input i is left out or may have that shape: extents and ranks that are
+  // not known fit any.
+  absl::Status CheckShape(size_t i, absl::Span<const int64_t> wanted) const;
+
   void Set(size_t output, DataType type, std::optional<Shape> shape);
   // Like input i.
   void SetLike(size_t output, size_t i) { SetLike(output, i, Type(i)); }
@@ -71,6 +75,11 @@ absl::Span<const InferRow> SignalShapes();
 
 // Extents larger than this are refused, so that arithmetic on them cannot overflow.
 inline constexpr int64_t kMaxExtent = int64_t{1} << 40;
+
+// Whether extents fit each other: those that are not known fit any.
+inline bool Fits(int64_t a, int64_t b) { return a == b || a < 0 || b < 0; }
+// The same of shapes.
+bool Fits(absl::Span<const int64_t> a, absl::Span<const int64_t> b);
 
 // That of a tensor of rank 0.
 Shape ScalarShape();

@@ -47,18 +47,9 @@ absl::Status ConvLike(InferContext& context, size_t weight_index, DataType type)
   return absl::OkStatus();
 }
 
-// One number for each of the output's channels, where there is one.
-absl::Status CheckBias(const InferContext& context, int64_t channels) {
-  const Shape* bias = context.Has(2) ? context.In(2) : nullptr;
-  if (bias == nullptr) return absl::OkStatus();
-  const bool fits = bias->size() == 1 && ((*bias)[0] == channels || (*bias)[0] < 0 || channels < 0);
-  if (fits) return absl::OkStatus();
-  return context.Error("a bias of ", ShapeToString(*bias), " for ", channels, " channels");
-}
-
 absl::Status Conv(InferContext& context) {
   if (const Shape* weight = context.In(1); weight != nullptr && !weight->empty()) {
-    NEREID_RETURN_IF_ERROR(CheckBias(context, (*weight)[0]));
+    NEREID_RETURN_IF_ERROR(context.CheckShape(2, {(*weight)[0]}));
   }
   return ConvLike(context, 1, context.Type(0));
 }
@@ -83,7 +74,7 @@ absl::Status ConvTranspose(InferContext& context) {
                          " do not fit in ", group, " groups");
   }
   NEREID_ASSIGN_OR_RETURN(out[1], MultiplyExtents({(*weight)[1], group}));
-  NEREID_RETURN_IF_ERROR(CheckBias(context, out[1]));
+  NEREID_RETURN_IF_ERROR(context.CheckShape(2, {out[1]}));
   const std::vector<int64_t> wanted = context.node.Ints("output_shape");
   if (!wanted.empty()) {
     NEREID_ASSIGN_OR_RETURN(const auto extents,
