@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,21 +12,17 @@
 #include "backends/cuda/exec/random_inputs.h"
 #include "backends/cuda/lower/legalize.h"
 #include "backends/cuda/lower/lowering.h"
-#include "backends/cuda/onnx/importer.h"
 #include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/pass.h"
 #include "backends/cuda/passes/shape_inference.h"
 #include "backends/cuda/plan/memory_planner.h"
 #include "backends/cuda/reference/evaluator.h"
+#include "fuzz/onnx_input.h"
 
 namespace nereid::engine {
 namespace {
 
 constexpr int64_t kMostElements = 1 << 16;
-
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool IsSmall(const Graph& graph) {
   return std::ranges::all_of(graph.values, [](const Value& value) {
@@ -109,14 +103,7 @@ void Exercise(Graph graph) {
 }  // namespace nereid::engine
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  nereid::engine::ImportLimits limits;
-  limits.max_nodes = 200;
-  limits.max_messages = 5000;
-  limits.max_depth = 4;
-  limits.max_dense_bytes = 1 << 20;
-  const auto bytes = std::make_shared<std::vector<uint8_t>>(data, data + size);
-  const auto model =
-      nereid::engine::ImportOnnxBytes(bytes, bytes->data(), bytes->size(), "/nonexistent", limits);
+  const auto model = nereid::engine::ImportInput(data, size);
   if (model.ok()) nereid::engine::Exercise(*model->graph);
   return 0;
 }

@@ -3,20 +3,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
 #include <vector>
 
-#include "backends/cuda/onnx/importer.h"
 #include "backends/cuda/passes/algebra.h"
 #include "backends/cuda/passes/pass.h"
 #include "backends/cuda/passes/shape_inference.h"
+#include "fuzz/onnx_input.h"
 
 namespace nereid::engine {
 namespace {
-
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
 
 std::vector<Shape> InputShapes(const Graph& graph) {
   std::vector<Shape> shapes;
@@ -48,14 +43,7 @@ void Exercise(Graph graph) {
 }  // namespace nereid::engine
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  nereid::engine::ImportLimits limits;
-  limits.max_nodes = 200;
-  limits.max_messages = 5000;
-  limits.max_depth = 4;
-  limits.max_dense_bytes = 1 << 20;
-  const auto bytes = std::make_shared<std::vector<uint8_t>>(data, data + size);
-  const auto model =
-      nereid::engine::ImportOnnxBytes(bytes, bytes->data(), bytes->size(), "/nonexistent", limits);
+  const auto model = nereid::engine::ImportInput(data, size);
   if (model.ok()) nereid::engine::Exercise(*model->graph);
   return 0;
 }
