@@ -196,6 +196,7 @@ TEST(EvaluatorTest, EndlessSamplingIsRefused) {
   };
   EXPECT_TRUE(pooled(8).ok());
   EXPECT_THAT(Error(pooled(1e20F)), HasSubstr("samples"));
+  EXPECT_TRUE(pooled(std::numeric_limits<float>::quiet_NaN()).ok()) << "one sample";
 }
 
 TEST(EvaluatorTest, HugeShapesAreRefused) {

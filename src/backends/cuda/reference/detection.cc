@@ -112,9 +112,9 @@ Bins MakeBins(double from, double to, int64_t count, const RoiOptions& options) 
   double length = to * options.spatial_scale - shift - bins.start;
   if (!options.shifts) length = std::fmax(length, 1);
   bins.size = length / static_cast<double>(count);
-  bins.samples = options.sampling_ratio > 0
-                     ? options.sampling_ratio
-                     : static_cast<int64_t>(std::fmax(1, std::fmin(std::ceil(bins.size), 4096)));
+  const double by_pixel = bins.size > 1 ? std::fmin(std::ceil(bins.size), 4096) : 1;  // NaN: 1
+  bins.samples =
+      options.sampling_ratio > 0 ? options.sampling_ratio : static_cast<int64_t>(by_pixel);
   return bins;
 }
 
