@@ -9,11 +9,6 @@
 namespace nereid::engine {
 namespace {
 
-absl::Status LikeFirst(InferContext& context) {
-  context.SetLike(0, 0);
-  return absl::OkStatus();
-}
-
 absl::Status CheckRank(const InferContext& context, size_t least) {
   const Shape* x = context.In(0);
   if (x == nullptr || x->size() >= least) return absl::OkStatus();

@@ -58,8 +58,7 @@ absl::Status Reduce(InferContext& context) {
   }
   const bool none = !axes.has_value() || axes->empty();
   if (none && context.node.Int("noop_with_empty_axes", 0) != 0) {
-    context.SetLike(0, 0);
-    return absl::OkStatus();
+    return LikeFirst(context);
   }
   std::vector<bool> reduced(in->size(), none);
   for (size_t i = 0; !none && i < axes->size(); ++i) {

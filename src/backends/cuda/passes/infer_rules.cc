@@ -88,6 +88,11 @@ void InferContext::SetLike(size_t output, size_t i, DataType type) {
   Set(output, type, shape == nullptr ? std::nullopt : std::optional<Shape>(*shape));
 }
 
+absl::Status LikeFirst(InferContext& context) {
+  context.SetLike(0, 0);
+  return absl::OkStatus();
+}
+
 bool Fits(absl::Span<const int64_t> a, absl::Span<const int64_t> b) {
   return std::ranges::equal(a, b, [](int64_t x, int64_t y) { return Fits(x, y); });
 }

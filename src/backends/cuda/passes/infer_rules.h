@@ -57,6 +57,9 @@ class InferContext {
 
 using InferRule = absl::Status (*)(InferContext&);
 
+// The rule of operators whose output is like their first input.
+absl::Status LikeFirst(InferContext& context);
+
 struct InferRow {
   std::string_view op;  // "com.microsoft.MatMulNBits", "nereid.FMHA" outside of the default domain
   InferRule rule;
