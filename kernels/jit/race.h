@@ -15,12 +15,13 @@ namespace nereid::engine {
 absl::StatusOr<double> TimeOnDevice(const Stream& stream,
                                     const std::function<absl::Status()>& work);
 
-// Held alone by a race, and shared by what would disturb one: loading of code. A candidate must not
-// wait for it.
+// Held alone by a race, and shared by what would disturb one: loading of code, weights on their way
+// to the GPU. A candidate must not wait for it.
 std::shared_mutex& RaceGate();
 
-// Times every candidate and gives the index of the fastest; those that fail are left out. The error
-// of the last one when all do. The process runs one race at a time.
+// Times every candidate, as closely as it takes to tell, and gives the index of the fastest; those
+// that fail are left out. The error of the last one when all do. The process runs one race at a
+// time.
 absl::StatusOr<size_t> Race(const Stream& stream,
                             const std::vector<std::function<absl::Status()>>& candidates);
 

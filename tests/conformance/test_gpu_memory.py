@@ -14,7 +14,7 @@ onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.skipif(gpu_count() == 0 or not HAS_ENGINE, reason="there is no GPU")
 
 CYCLES = int(os.environ.get("NEREID_GPU_CYCLES", "1000"))
-SETTLED = 100  # cycles after which all that libraries, and the allocator for every thread, keep is there
+SETTLED = 200  # cycles after which all that libraries, and the allocator for every thread, keep is there
 PAGE = 2 << 20
 GROUP = "instance_group { count: 1 kind: KIND_GPU gpus: [ 0 ] }"
 

@@ -56,8 +56,10 @@ absl::Status CudaInstance::WarmUp(const ModelConfig& config, CudaOptions::Warmup
 }
 
 absl::Status CudaInstance::RunEmptyBatches(const ModelConfig& config, CudaOptions::Warmup warmup) {
-  for (const std::vector<Shape>& shapes :
-       WarmupShapes(config, (*engine_)->model().graph(), warmup)) {
+  const std::vector<std::vector<Shape>> all =
+      WarmupShapes(config, (*engine_)->model().graph(), warmup);
+  if (all.size() > 1) (*engine_)->Expect(absl::MakeConstSpan(all).subspan(1));
+  for (const std::vector<Shape>& shapes : all) {
     NEREID_RETURN_IF_ERROR(Bind(shapes));
     NEREID_RETURN_IF_ERROR(ReserveStaging());
     for (size_t i = 0; i < executor_->program().inputs().size(); ++i) {

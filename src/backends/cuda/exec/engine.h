@@ -54,6 +54,9 @@ class Engine {
   absl::StatusOr<std::shared_ptr<const Program>> ProgramFor(absl::Span<const Shape> shapes);
   // The same if it has been made, or nullptr.
   std::shared_ptr<const Program> Known(const std::vector<Shape>& shapes);
+  // Programs for these sets of shapes will be asked for soon: kernels that their races may want are
+  // compiled in the background.
+  void Expect(absl::Span<const std::vector<Shape>> choices);
   // A program that can run at once: the one of the first of `choices` (each as above; larger ones
   // that do as well come later) that is there. The first choice is then made in the background, one
   // at a time, for batches to come. When none is there, it is made now.
@@ -100,9 +103,12 @@ class Engine {
   bool warned_ = false;   // of work on the host; guarded by building_
   std::mutex mutex_;      // guards what follows
   std::map<Key, Entry> programs_;
-  std::list<Key> ages_;           // most recently used first
-  std::set<Key> failed_;          // to be made in the background
-  std::future<void> background_;  // waited for before anything of the above goes
+  std::list<Key> ages_;     // most recently used first
+  std::set<Key> failed_;    // to be made in the background
+  std::set<Key> expected_;  // kernels are compiled for them
+  // Waited for before anything of the above goes.
+  std::future<void> background_;
+  std::vector<std::future<void>> ahead_;
 };
 
 }  // namespace nereid::engine

@@ -56,17 +56,23 @@ Order OrderOf(const LoweredProgram& program) {
   return order;
 }
 
-// Kernels that the races may want, each once.
-std::vector<CandidateKernel> CandidatesOf(const LoweredProgram& program, const Order& order,
-                                          const Toolbox& toolbox) {
-  std::set<CandidateKernel> kernels;
-  if (!toolbox.options().race || toolbox.context()->offline()) return {};
+bool Races(const Toolbox& toolbox) {
+  return toolbox.options().race && !toolbox.context()->offline();
+}
+
+// Compiles the kernels that the races may want.
+void CompileCandidates(const LoweredProgram& program, const Order& order, Toolbox& toolbox) {
+  if (!Races(toolbox)) return;
+  std::set<CandidateKernel> distinct;
   for (const size_t i : order.racers) {
     for (CandidateKernel& kernel : CandidateKernels(*toolbox.context(), program.steps[i].spec)) {
-      kernels.insert(std::move(kernel));
+      distinct.insert(std::move(kernel));
     }
   }
-  return {kernels.begin(), kernels.end()};
+  const std::vector<CandidateKernel> kernels(distinct.begin(), distinct.end());
+  ParallelFor(kernels.size(), [&](size_t i) {
+    toolbox.jit().Get(kernels[i].source, kernels[i].name).status().IgnoreError();
+  });
 }
 
 // Opens the libraries that steps call; an error comes again when one is asked for work.
@@ -85,8 +91,8 @@ void OpenLibraries(const LoweredProgram& program, Toolbox& toolbox) {
   }
 }
 
-// The device work of every step; nullptr for those that run on the host. `meanwhile` is done while
-// kernels are compiled.
+// The device work of every step; nullptr for those that run on the host. `meanwhile` is done
+// besides.
 std::vector<absl::StatusOr<std::unique_ptr<DeviceOp>>> TryOps(
     const LoweredProgram& program, Toolbox& toolbox, const std::function<void()>& meanwhile) {
   constexpr size_t kRacingThreads = 4;  // one races, the others compile and ask libraries
@@ -101,23 +107,20 @@ std::vector<absl::StatusOr<std::unique_ptr<DeviceOp>>> TryOps(
     }
   };
   const Order order = OrderOf(program);
-  const auto open =
-      std::async(std::launch::async, OpenLibraries, std::cref(program), std::ref(toolbox));
+  // Compiling does not disturb races, and what would takes the gate.
   const auto other = std::async(std::launch::async, meanwhile);
-  // Compiling does not disturb races, which begin meanwhile.
-  const std::vector<CandidateKernel> candidates = CandidatesOf(program, order, toolbox);
-  const auto ahead = std::async(std::launch::async, [&] {
-    ParallelFor(candidates.size(), [&](size_t i) {
-      toolbox.jit().Get(candidates[i].source, candidates[i].name).status().IgnoreError();
-    });
+  const auto ahead =
+      std::async(std::launch::async, [&] { CompileCandidates(program, order, toolbox); });
+  const auto kernels = std::async(std::launch::async, [&] {
+    ParallelFor(order.kernels.size(), [&](size_t i) { make(order.kernels[i]); });
   });
-  ParallelFor(order.kernels.size(), [&](size_t i) { make(order.kernels[i]); });
-  open.wait();
-  other.wait();
+  OpenLibraries(program, toolbox);
   for (const auto* steps : {&order.racers, &order.followers}) {
     ParallelFor(
         steps->size(), [&](size_t i) { make((*steps)[i]); }, kRacingThreads);
   }
+  kernels.wait();
+  other.wait();
   return ops;
 }
 
@@ -163,6 +166,13 @@ void WarnAboutHost(const Graph& graph, const LoweredProgram& program) {
 }
 
 }  // namespace
+
+void CompileAhead(Graph graph, Toolbox& toolbox, ConstantPool& constants,
+                  const ProgramOptions& options) {
+  if (!Races(toolbox) || !Legalize(graph, options.precision, constants).ok()) return;
+  const absl::StatusOr<LoweredProgram> lowered = LowerGraph(graph, LoweringFor(options));
+  if (lowered.ok()) CompileCandidates(*lowered, OrderOf(*lowered), toolbox);
+}
 
 absl::StatusOr<std::shared_ptr<const Program>> Program::Create(Graph graph, Toolbox& toolbox,
                                                                WeightStore& weights,

@@ -46,6 +46,11 @@ struct ProgramTensor {
   int slot = kOnDevice;
 };
 
+// Compiles what the races for a program of `graph` (as for Program::Create) may want, for that to
+// be made sooner. What goes wrong is left to it.
+void CompileAhead(Graph graph, Toolbox& toolbox, ConstantPool& constants,
+                  const ProgramOptions& options);
+
 // A model for fixed input shapes, ready to run on one GPU: device work, weights, and a place for
 // every value. Immutable; instances share it.
 class Program {

@@ -1,10 +1,12 @@
 #include "backends/cuda/exec/weight_store.h"
 
 #include <set>
+#include <shared_mutex>
 #include <utility>
 
 #include "common/parallel_for.h"
 #include "common/status_macros.h"
+#include "kernels/jit/race.h"
 
 namespace nereid::engine {
 namespace {
@@ -55,6 +57,7 @@ absl::Status WeightStore::Upload(absl::Span<const WeightUse* const> uses,
   const auto memory = std::make_shared<const DeviceMemory>(std::move(allocated));
   std::vector<Block> blocks;
   size_t offset = 0;
+  const std::shared_lock gate(RaceGate());
   for (const absl::StatusOr<HostTensor>& tensor : formed) {
     blocks.push_back(std::make_shared<const WeightBlock>(memory, offset, tensor->byte_size()));
     offset += WeightBlock::RoomFor(tensor->byte_size());

@@ -36,6 +36,8 @@ struct Object {
   bool capturing = false;
   size_t nodes = 0;
   size_t bytes = 0;  // that it takes on the device
+  double clock = 0;  // microseconds: a stream's, when an event was recorded, what a graph takes
+  double captured = 0;
 };
 
 struct Block {
@@ -247,9 +249,10 @@ CUresult Destroy(Kind kind, Handle handle) {
 
 // Work on a stream: `now` runs unless the stream is being captured.
 template <typename Now>
-CUresult Queue(CUstream stream, Now now) {
+CUresult Queue(CUstream stream, Now now, double microseconds = 1) {
   Object* object = Find(Kind::kStream, stream);
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  (object->capturing ? object->captured : object->clock) += microseconds;
   if (object->capturing) {
     ++object->nodes;
     return CUDA_SUCCESS;
@@ -258,9 +261,12 @@ CUresult Queue(CUstream stream, Now now) {
   return CUDA_SUCCESS;
 }
 
+double MicrosecondsFor(size_t bytes) { return 1 + static_cast<double>(bytes) / 1024; }
+
 CUresult Copy(CUstream stream, void* to, const void* from, size_t bytes, bool valid) {
   if (!valid) return D().Misuse(CUDA_ERROR_INVALID_VALUE);
-  return Queue(stream, [&] { std::memcpy(to, from, bytes); });
+  return Queue(
+      stream, [&] { std::memcpy(to, from, bytes); }, MicrosecondsFor(bytes));
 }
 
 void* Host(CUdeviceptr address) { return reinterpret_cast<void*>(address); }
@@ -501,12 +507,15 @@ CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from, CUcontex
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream) {
   ENTER();
   if (!OnDevice(to, count)) return D().Misuse(CUDA_ERROR_INVALID_VALUE);
-  return Queue(stream, [&] { std::memset(Host(to), value, count); });
+  return Queue(
+      stream, [&] { std::memset(Host(to), value, count); }, MicrosecondsFor(count));
 }
 CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream stream) {
   ENTER();
   if (!OnDevice(to, 4 * count)) return D().Misuse(CUDA_ERROR_INVALID_VALUE);
-  return Queue(stream, [&] { std::fill_n(static_cast<unsigned*>(Host(to)), count, value); });
+  return Queue(
+      stream, [&] { std::fill_n(static_cast<unsigned*>(Host(to)), count, value); },
+      MicrosecondsFor(4 * count));
 }
 
 CUresult cuStreamCreateWithPriority(CUstream* stream, unsigned, int) {
@@ -539,6 +548,7 @@ CUresult cuStreamBeginCapture(CUstream stream, CUstreamCaptureMode) {
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   object->capturing = true;
   object->nodes = 0;
+  object->captured = 0;
   return CUDA_SUCCESS;
 }
 CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
@@ -546,7 +556,9 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   Object* object = Find(Kind::kStream, stream);
   if (object == nullptr || !object->capturing) return D().Misuse(CUDA_ERROR_ILLEGAL_STATE);
   object->capturing = false;
-  return NewObject(Kind::kGraph, graph, object->nodes);
+  const CUresult result = NewObject(Kind::kGraph, graph, object->nodes);
+  Find(Kind::kGraph, *graph)->clock = object->captured;
+  return result;
 }
 CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus* status) {
   ENTER();
@@ -566,8 +578,11 @@ CUresult cuEventDestroy(CUevent event) {
 }
 CUresult cuEventRecord(CUevent event, CUstream stream) {
   ENTER();
-  if (Find(Kind::kEvent, event) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return Find(Kind::kStream, stream) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
+  Object* object = Find(Kind::kEvent, event);
+  const Object* on = Find(Kind::kStream, stream);
+  if (object == nullptr || on == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  object->clock = on->clock;
+  return CUDA_SUCCESS;
 }
 CUresult cuEventQuery(CUevent event) {
   ENTER();
@@ -577,9 +592,11 @@ CUresult cuEventSynchronize(CUevent event) {
   ENTER();
   return Find(Kind::kEvent, event) == nullptr ? CUDA_ERROR_INVALID_HANDLE : CUDA_SUCCESS;
 }
-CUresult cuEventElapsedTime(float* milliseconds, CUevent, CUevent) {
+CUresult cuEventElapsedTime(float* milliseconds, CUevent begin, CUevent end) {
   ENTER();
-  *milliseconds = 0.01F;
+  const Object *from = Find(Kind::kEvent, begin), *to = Find(Kind::kEvent, end);
+  if (from == nullptr || to == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  *milliseconds = static_cast<float>((to->clock - from->clock) / 1e3);
   return CUDA_SUCCESS;
 }
 
@@ -588,7 +605,9 @@ CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, unsigned long long
   Object* object = Find(Kind::kGraph, graph);
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   constexpr size_t kNodeBytes = 4096;
-  return NewObject(Kind::kGraph, exec, object->nodes, object->nodes * kNodeBytes);
+  const CUresult result = NewObject(Kind::kGraph, exec, object->nodes, object->nodes * kNodeBytes);
+  Find(Kind::kGraph, *exec)->clock = object->clock;
+  return result;
 }
 CUresult cuGraphDestroy(CUgraph graph) {
   ENTER();
@@ -600,8 +619,10 @@ CUresult cuGraphExecDestroy(CUgraphExec exec) {
 }
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   ENTER();
-  if (Find(Kind::kGraph, exec) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return Queue(stream, [] {});
+  const Object* graph = Find(Kind::kGraph, exec);
+  if (graph == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  return Queue(
+      stream, [] {}, graph->clock);
 }
 CUresult cuGraphUpload(CUgraphExec exec, CUstream) {
   ENTER();

@@ -10,7 +10,8 @@
 
 // A stand-in for the CUDA driver, NVRTC, cuDNN and cuBLASLt, so that what is built on them is
 // tested without a GPU. Memory of the "GPUs" is host memory, counted in the pages a driver takes,
-// copies are made at once, kernels do nothing (and are not compiled), graphs are counted.
+// copies are made at once, kernels do nothing (and are not compiled), graphs are counted. Events
+// tell what work would take: a microsecond for each piece, and one for each KiB copied or filled.
 // Everything that is made is counted until it is destroyed; misuse (an address that is not in a
 // live block, a handle that is not live, a call without a context) is counted and answered with an
 // error. Any call can be made to fail; after an error that is fatal nothing works any more in the
