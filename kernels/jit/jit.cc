@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/recent_map.h"
 #include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/strings.h"
@@ -53,6 +54,24 @@ absl::StatusOr<ArtifactScope> ScopeOf(const Context& context) {
   return ArtifactScope{
       StrCat("kernels for ", context.arch()),
       StrCat("nereid ", NEREID_VERSION, ", NVRTC ", version.first, ".", version.second)};
+}
+
+// Machine code that the process has compiled, or compiles now: models come back, and stand on
+// several GPUs of one kind.
+struct Compiled {
+  std::mutex mutex;
+  std::string cubin;  // empty: not yet; guarded by mutex
+};
+
+std::shared_ptr<Compiled> CompiledOf(const std::string& key) {
+  constexpr size_t kMost = 1024;  // of 10 to 50 KB
+  static std::mutex& mutex = *new std::mutex;
+  static auto& known = *new RecentMap<std::string, std::shared_ptr<Compiled>>(kMost);
+  const std::lock_guard lock(mutex);
+  if (auto found = known.Find(key)) return *found;
+  auto added = std::make_shared<Compiled>();
+  known.Keep(key, added);
+  return added;
 }
 
 // Of everything the code depends on besides the architecture and the compiler.
@@ -112,17 +131,22 @@ Jit::~Jit() {
   }
 }
 
-absl::StatusOr<std::string> Jit::Cubin(const std::string& source) {
-  NEREID_ASSIGN_OR_RETURN(std::string code, CompileToCubin(source, context_->arch()));
-  ++compiled_count_;
-  if (store_ != nullptr) store_->Remember(scope_, KeyOf(source), code);
-  return code;
+absl::StatusOr<std::string> Jit::Cubin(const std::string& source, const std::string& key) {
+  const auto compiled = CompiledOf(StrCat(scope_.subject, "\n", scope_.version, "\n", key));
+  const std::lock_guard lock(compiled->mutex);
+  if (compiled->cubin.empty()) {
+    NEREID_ASSIGN_OR_RETURN(compiled->cubin, CompileToCubin(source, context_->arch()));
+    ++compiled_count_;
+  }
+  if (store_ != nullptr) store_->Remember(scope_, key, compiled->cubin);
+  return compiled->cubin;
 }
 
 absl::Status Jit::Load(const std::string& source, CUmodule* module) {
+  const std::string key = KeyOf(source);
   std::optional<std::string> known;
-  if (store_ != nullptr) known = store_->Find(scope_, KeyOf(source));
-  if (context_->offline()) return known ? absl::OkStatus() : Cubin(source).status();
+  if (store_ != nullptr) known = store_->Find(scope_, key);
+  if (context_->offline()) return known ? absl::OkStatus() : Cubin(source, key).status();
   const auto load = [&](const std::string& code) {
     const std::shared_lock gate(RaceGate());  // the driver may wait for the GPU
     absl::Status status =
@@ -131,7 +155,7 @@ absl::Status Jit::Load(const std::string& source, CUmodule* module) {
     return status;
   };
   if (known && load(*known).ok()) return absl::OkStatus();
-  NEREID_ASSIGN_OR_RETURN(const std::string code, Cubin(source));
+  NEREID_ASSIGN_OR_RETURN(const std::string code, Cubin(source, key));
   return load(code);
 }
 

@@ -21,8 +21,9 @@ absl::StatusOr<std::string> CompileToCubin(std::string_view source, std::string_
 // with their conversions, vector loads, reductions over a warp and a block, fast division.
 std::string_view KernelPrelude();
 
-// Kernels of one GPU, compiled on first use and kept. Any thread; several threads compile different
-// kernels at the same time, and wait for each other over the same one.
+// Kernels of one GPU, compiled on first use and kept; a process compiles a kernel once for GPUs of
+// one architecture, and keeps the code of some thousand for models to come. Any thread; several
+// threads compile different kernels at the same time, and wait for each other over the same one.
 class Jit {
  public:
   // Machine code is also looked for, and remembered, in `store`, unless that is nullptr.
@@ -39,7 +40,8 @@ class Jit {
   const std::shared_ptr<Context>& context() const { return context_; }
   // Of the machine code that lies on the GPU.
   size_t code_bytes() const { return code_bytes_; }
-  int compiled_count() const { return compiled_count_; }  // so far; what a store had does not count
+  // So far; what a store, or another of the process, had does not count.
+  int compiled_count() const { return compiled_count_; }
 
  private:
   struct Module {
@@ -49,7 +51,7 @@ class Jit {
   };
 
   Jit(std::shared_ptr<Context> context, std::shared_ptr<ArtifactStore> store, ArtifactScope scope);
-  absl::StatusOr<std::string> Cubin(const std::string& source);
+  absl::StatusOr<std::string> Cubin(const std::string& source, const std::string& key);
   absl::Status Load(const std::string& source, CUmodule* module);
 
   const std::shared_ptr<Context> context_;

@@ -55,15 +55,21 @@ class MapStore : public ArtifactStore {
     const std::lock_guard lock(mutex_);
     const auto found = rows_.find({scope.subject, scope.version, std::string(key)});
     if (found == rows_.end()) return std::nullopt;
+    ++hits_;
     return found->second;
   }
   void Remember(const ArtifactScope& scope, std::string_view key, std::string value) override {
     const std::lock_guard lock(mutex_);
     rows_[{scope.subject, scope.version, std::string(key)}] = std::move(value);
   }
+  int hits() const {
+    const std::lock_guard lock(mutex_);
+    return hits_;
+  }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  int hits_ = 0;
   std::map<std::tuple<std::string, std::string, std::string>, std::string> rows_;
 };
 
@@ -71,17 +77,51 @@ TEST(JitTest, AStoreKeepsCompiledKernelsAcrossCompilers) {
   if (!LoadNvrtc().ok()) GTEST_SKIP();
   const auto store = std::make_shared<MapStore>();
   const std::string source = "extern \"C\" __global__ void k(int* x) { *x = 1; }";
-  for (const int expected : {1, 0}) {
+  for (const int loads : {0, 1}) {
     auto jit = Jit::Create(Context::CreateOffline("sm_80"), store);
     ASSERT_TRUE(jit.ok());
     ASSERT_TRUE((*jit)->Get(source, "k").ok());
-    EXPECT_EQ((*jit)->compiled_count(), expected);
+    EXPECT_EQ((*jit)->compiled_count(), 1 - loads);
+    EXPECT_EQ(store->hits(), loads);
   }
   auto other = Jit::Create(Context::CreateOffline("sm_90a"), store);
   ASSERT_TRUE((*other)->Get(source, "k").ok());
   EXPECT_EQ((*other)->compiled_count(), 1) << "code of another architecture was taken";
   ASSERT_TRUE((*other)->Get(source + " ", "k").ok());
   EXPECT_EQ((*other)->compiled_count(), 2) << "code of another source was taken";
+  EXPECT_EQ(store->hits(), 1);
+}
+
+TEST(JitTest, AProcessCompilesAKernelOnceForAnArchitecture) {
+  if (!LoadNvrtc().ok()) GTEST_SKIP();
+  const std::string source = "extern \"C\" __global__ void k(int* x) { *x = 2; }";
+  std::vector<std::unique_ptr<Jit>> jits;
+  for (const char* arch : {"sm_80", "sm_80", "sm_80", "sm_90a"}) {
+    jits.push_back(*Jit::Create(Context::CreateOffline(arch)));
+  }
+  std::vector<std::thread> threads;
+  for (const auto& jit : jits) {
+    threads.emplace_back([&] { EXPECT_TRUE(jit->Get(source, "k").ok()); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(jits[0]->compiled_count() + jits[1]->compiled_count() + jits[2]->compiled_count(), 1);
+  EXPECT_EQ(jits[3]->compiled_count(), 1);
+  // A later store gets what it has not got, too.
+  const auto store = std::make_shared<MapStore>();
+  for (const int hits : {0, 1}) {
+    auto later = Jit::Create(Context::CreateOffline("sm_80"), store);
+    ASSERT_TRUE((*later)->Get(source, "k").ok());
+    EXPECT_EQ((*later)->compiled_count(), 0);
+    EXPECT_EQ(store->hits(), hits);
+  }
+}
+
+TEST(JitTest, WhatDoesNotCompileIsTriedAgain) {
+  if (!LoadNvrtc().ok()) GTEST_SKIP();
+  for (int i = 0; i < 2; ++i) {
+    auto jit = Jit::Create(Context::CreateOffline("sm_80"));
+    EXPECT_NE(Message((*jit)->Get("not C", "k").status()).find("error"), std::string_view::npos);
+  }
 }
 
 TEST(JitTest, ThreadsThatWantTheSameKernelCompileItOnce) {
@@ -92,7 +132,7 @@ TEST(JitTest, ThreadsThatWantTheSameKernelCompileItOnce) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
       const std::string source =
-          StrCat("extern \"C\" __global__ void k(int* x) { *x = ", i % 2, "; }");
+          StrCat("extern \"C\" __global__ void k(int* x) { *x = ", 10 + i % 2, "; }");
       EXPECT_TRUE((*jit)->Get(source, "k").ok());
     });
   }
