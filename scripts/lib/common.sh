@@ -37,7 +37,8 @@ fetch_wheel() {
     rm -f "$dir/${name//-/_}"-*.whl
     "$(pip_path)" download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
       --implementation cp --python-version 3.11 --abi cp311 --abi none \
-      --platform "manylinux_2_28_$(uname -m)" --platform "manylinux2014_$(uname -m)" --platform any \
+      --platform "manylinux_2_28_$(uname -m)" --platform "manylinux_2_27_$(uname -m)" \
+      --platform "manylinux2014_$(uname -m)" --platform any \
       --dest "$dir" --requirement "$requirement.new" >&2 || die "cannot fetch the wheel of $name"
     mv "$requirement.new" "$requirement"
     found=$(compgen -G "$dir/${name//-/_}-*.whl")

@@ -1,5 +1,6 @@
 """`nereid compile` without a GPU, and the plans it writes."""
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -15,11 +16,12 @@ from test_cli import BACKENDS, BINARY
 WITHOUT_GPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 CLASSIFIER = REPOSITORY / "ocr_classifier" / "1" / "model.onnx"
 SHAPE = "x:1x3x48x192"
+NVRTC = pathlib.Path("/usr/local/cuda/lib64")
 
 
-def compile_model(*arguments, backends=BACKENDS):
+def compile_model(*arguments, backends=BACKENDS, **environment):
     return subprocess.run([BINARY, "compile", f"--backend-directory={backends}", *map(str, arguments)],
-                          capture_output=True, text=True, timeout=300, env=WITHOUT_GPU)
+                          capture_output=True, text=True, timeout=300, env={**WITHOUT_GPU, **environment})
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,6 +132,23 @@ def test_kernels_are_compiled_for_an_architecture_and_found_again(tmp_path):
     assert re.search(rf"\b{compiled} compiled in", other.stdout), other
     again = compile_model(*asked)
     assert ", 0 compiled in" in again.stdout, "code for one architecture has driven out that of another"
+
+
+def test_the_compiler_uses_what_lies_beside_it(tmp_path):
+    """Its built-in functions are a library that it looks for where the loader does, which need not know the folder."""
+    files = [file for name in ("libnvrtc.so.13", "libnvrtc-builtins.so.13.*") for file in NVRTC.glob(name)]
+    if len(files) < 2:
+        pytest.skip("no NVRTC")
+    folder = tmp_path / "cuda"
+    folder.mkdir()
+    for file in files:
+        shutil.copy(file, folder)
+    done = compile_model(CLASSIFIER, "--shapes", SHAPE, "--arch", "sm_80", "--save", tmp_path / "plan",
+                         NEREID_CUDA_FOLDER=str(folder), LD_DEBUG="files", LD_DEBUG_OUTPUT=str(tmp_path / "loaded"))
+    assert done.returncode == 0, done.stderr
+    (loaded,) = tmp_path.glob("loaded.*")
+    opened = set(re.findall(r"calling init: (\S*libnvrtc\S*)", loaded.read_text()))
+    assert opened == {str(folder / file.name) for file in files}
 
 
 def test_a_bad_plan_is_ignored_with_one_warning(tmp_path):

@@ -3,6 +3,7 @@ import importlib.util
 import pathlib
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import onnx
@@ -88,6 +89,47 @@ def test_source_of_another_suite_comes_from_the_machines_own_entry(tmp_path, nam
     done = run(sys.executable, ROOT / "scripts/lib/debian_source", "trixie", "--root", tmp_path)
     assert (done.returncode == 0) == (expected is not None)
     assert done.stdout == (expected or "")
+
+
+@pytest.mark.parametrize("driver, headers, wanted", [
+    ("usr/lib/x86_64-linux-gnu", (), True),
+    ("opt/driver", (), True),  # the loader is told of it
+    ("opt/unknown", (), False),
+    (None, (), False),
+    ("usr/lib/x86_64-linux-gnu", ("cuda.h", "nvrtc.h", "cublasLt.h"), True),
+    ("usr/lib/x86_64-linux-gnu", ("cuda.h", "nvrtc.h", "cublasLt.h", "cudnn.h"), False),
+])
+def test_libraries_of_cuda_are_wanted_where_there_is_a_driver_alone(tmp_path, monkeypatch, driver, headers, wanted):
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+    (tmp_path / "etc/ld.so.conf.d").mkdir(parents=True)
+    (tmp_path / "etc/ld.so.conf.d/driver.conf").write_text("# of the driver\n/opt/driver\n")
+    if driver:
+        (tmp_path / driver).mkdir(parents=True)
+        (tmp_path / driver / "libcuda.so.1").touch()
+    for folder, names in (("usr/include", headers[:1]), ("usr/local/cuda/include", headers[1:])):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in names:
+            (tmp_path / folder / name).touch()
+    done = run(sys.executable, ROOT / "scripts/lib/cuda_libraries", "missing", "--root", tmp_path)
+    assert done.returncode == (0 if wanted else 1), done.stderr
+
+
+def test_libraries_of_cuda_come_to_one_folder(tmp_path):
+    inside = {"nvidia/cu13/include/cuda.h": "include/cuda.h", "nvidia/cu13/include/crt/host.h": "include/crt/host.h",
+              "nvidia/cudnn/lib/libcudnn_ops.so.9": "lib/libcudnn_ops.so.9",
+              "nvidia/cu13/lib/libnvrtc-builtins.so.13.0": "lib/libnvrtc-builtins.so.13.0",
+              "nvidia/cu13/include/cccl/cub/cub.h": None, "nvidia/cu13/lib/libnvrtc.alt.so.13": None,
+              "nvidia/cu13/lib/libnvrtc_static.a": None, "nvidia/__init__.py": None, "a-1.dist-info/RECORD": None}
+    wheels = [tmp_path / "a.whl", tmp_path / "b.whl"]
+    for i, wheel in enumerate(wheels):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for name in list(inside)[i::2]:
+                archive.writestr(name, name)
+    done = run(sys.executable, ROOT / "scripts/lib/cuda_libraries", "unpack", tmp_path / "cuda", *wheels)
+    assert done.returncode == 0, done.stderr
+    found = {str(path.relative_to(tmp_path / "cuda")): path.read_text()
+             for path in (tmp_path / "cuda").rglob("*") if path.is_file()}
+    assert found == {into: name for name, into in inside.items() if into}
 
 
 def test_committed_models_are_what_the_generator_makes(tmp_path):

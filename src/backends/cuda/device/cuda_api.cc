@@ -3,9 +3,11 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <initializer_list>
 #include <iterator>
 #include <string>
+#include <system_error>
 #include <type_traits>
 
 #include "common/status_macros.h"
@@ -80,6 +82,22 @@ absl::StatusOr<const CudaApi*> OpenDriver() {
   return opened;
 }
 
+// The compiler opens its built-in functions by their name alone, where the loader looks; a library
+// of that name that is there already will do, and the right one lies beside the compiler.
+void OpenBuiltins(const NvrtcApi& api) {
+  int major = 0, minor = 0;
+  Dl_info compiler{};
+  if (api.nvrtcVersion(&major, &minor) != NVRTC_SUCCESS ||
+      dladdr(reinterpret_cast<void*>(api.nvrtcVersion), &compiler) == 0) {
+    return;
+  }
+  std::error_code error;
+  const auto file = std::filesystem::canonical(compiler.dli_fname, error);
+  if (error) return;
+  const std::string name = StrCat("libnvrtc-builtins.so.", major, ".", minor);
+  dlopen((file.parent_path() / name).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
 }  // namespace
 
 absl::StatusOr<const CudaApi*> LoadCuda() {
@@ -90,7 +108,9 @@ absl::StatusOr<const CudaApi*> LoadCuda() {
 absl::StatusOr<const NvrtcApi*> LoadNvrtc() {
   static const auto& api = *new absl::StatusOr<const NvrtcApi*>(
       Open<NvrtcApi>({"libnvrtc.so.13", "libnvrtc.so.12"}, [](void* library, NvrtcApi& api) {
-        return Resolve(library, {NEREID_NVRTC_FUNCTIONS(NEREID_SYMBOL)});
+        absl::Status status = Resolve(library, {NEREID_NVRTC_FUNCTIONS(NEREID_SYMBOL)});
+        if (status.ok()) OpenBuiltins(api);
+        return status;
       }));
   return api;
 }
