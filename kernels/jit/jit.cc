@@ -65,13 +65,8 @@ struct Compiled {
 
 std::shared_ptr<Compiled> CompiledOf(const std::string& key) {
   constexpr size_t kMost = 1024;  // of 10 to 50 KB
-  static std::mutex& mutex = *new std::mutex;
   static auto& known = *new RecentMap<std::string, std::shared_ptr<Compiled>>(kMost);
-  const std::lock_guard lock(mutex);
-  if (auto found = known.Find(key)) return *found;
-  auto added = std::make_shared<Compiled>();
-  known.Keep(key, added);
-  return added;
+  return known.FindOrKeep(key, [] { return std::make_shared<Compiled>(); });
 }
 
 // Of everything the code depends on besides the architecture and the compiler.

@@ -36,16 +36,6 @@ bool IsSmall(const Graph& graph) {
   });
 }
 
-std::vector<Shape> InputShapes(const Graph& graph) {
-  std::vector<Shape> shapes;
-  for (const ValueId id : graph.inputs) {
-    Shape shape = graph.value(id).shape.value_or(Shape());
-    for (int64_t& extent : shape) extent = extent < 0 ? 2 : extent;
-    shapes.push_back(std::move(shape));
-  }
-  return shapes;
-}
-
 // Whether all of it has device work.
 bool Lower(Graph graph, Precision precision) {
   ProgramOptions options;
@@ -86,6 +76,8 @@ void Run(const Graph& graph, std::vector<HostTensor> inputs, bool on_device) {
   }
 }
 
+}  // namespace
+
 void Exercise(Graph graph) {
   if (!IsSmall(graph) || !RunPasses(LoadPasses(), graph).ok()) return;
   const std::vector<Shape> shapes = InputShapes(graph);
@@ -99,11 +91,4 @@ void Exercise(Graph graph) {
   if (inputs.ok()) Run(*special, *std::move(inputs), on_device);
 }
 
-}  // namespace
 }  // namespace nereid::engine
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto model = nereid::engine::ImportInput(data, size);
-  if (model.ok()) nereid::engine::Exercise(*model->graph);
-  return 0;
-}

@@ -58,7 +58,7 @@ absl::Status CudaInstance::WarmUp(const ModelConfig& config, CudaOptions::Warmup
 absl::Status CudaInstance::RunEmptyBatches(const ModelConfig& config, CudaOptions::Warmup warmup) {
   const std::vector<std::vector<Shape>> all =
       WarmupShapes(config, (*engine_)->model().graph(), warmup);
-  if (all.size() > 1) (*engine_)->Expect(absl::MakeConstSpan(all).subspan(1));
+  if (all.size() > 1) (*engine_)->Expect({all.begin() + 1, all.end()});
   for (const std::vector<Shape>& shapes : all) {
     NEREID_RETURN_IF_ERROR(Bind(shapes));
     NEREID_RETURN_IF_ERROR(ReserveStaging());

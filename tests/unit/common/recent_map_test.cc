@@ -48,8 +48,22 @@ TEST(RecentMap, WhatGoesIsDestroyedUnlessSomebodyHoldsIt) {
   EXPECT_EQ(map.Find(1), held);
 }
 
+TEST(RecentMap, MakesWhatIsNotThereOnce) {
+  RecentMap<std::string, int> map(2);
+  int made = 0;
+  const auto make = [&] { return ++made; };
+  EXPECT_EQ(map.FindOrKeep("a", make), 1);
+  EXPECT_EQ(map.FindOrKeep("b", make), 2);
+  EXPECT_EQ(map.FindOrKeep("a", make), 1) << "and it was a use of a";
+  EXPECT_EQ(map.FindOrKeep("c", make), 3);
+  EXPECT_EQ(map.Find("b"), std::nullopt);
+  EXPECT_EQ(map.Find("a"), 1);
+  EXPECT_EQ(made, 3);
+}
+
 TEST(RecentMap, OfNoEntriesKeepsNone) {
   RecentMap<int, int> map(0);
+  EXPECT_EQ(map.FindOrKeep(1, [] { return 2; }), 2);
   map.Keep(1, 1);
   EXPECT_EQ(map.Find(1), std::nullopt);
   EXPECT_EQ(map.size(), 0u);

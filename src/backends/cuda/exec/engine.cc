@@ -92,19 +92,15 @@ absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramFor(absl::Span<con
   return program;
 }
 
-void Engine::Expect(absl::Span<const std::vector<Shape>> choices) {
+void Engine::Expect(std::vector<std::vector<Shape>> programs) {
   const std::lock_guard lock(mutex_);
-  std::vector<Key> added;
-  for (const Key& key : choices) {
-    if (!programs_.contains(key) && expected_.insert(key).second) added.push_back(key);
-  }
-  if (added.empty()) return;
-  ahead_.push_back(std::async(std::launch::async, [this, added = std::move(added)] {
-    for (const Key& key : added) {
+  if (ahead_.valid()) return;
+  ahead_ = std::async(std::launch::async, [this, programs = std::move(programs)] {
+    for (const Key& key : programs) {
       absl::StatusOr<Graph> graph = OptimizeFor(*model_, key);
       if (graph.ok()) CompileAhead(*std::move(graph), *toolbox_, constants_, options_.program);
     }
-  }));
+  });
 }
 
 absl::StatusOr<std::shared_ptr<const Program>> Engine::ProgramForOneOf(

@@ -55,8 +55,8 @@ class Engine {
   // The same if it has been made, or nullptr.
   std::shared_ptr<const Program> Known(const std::vector<Shape>& shapes);
   // Programs for these sets of shapes will be asked for soon: kernels that their races may want are
-  // compiled in the background.
-  void Expect(absl::Span<const std::vector<Shape>> choices);
+  // compiled in the background. The first call counts: instances of a model warm up alike.
+  void Expect(std::vector<std::vector<Shape>> programs);
   // A program that can run at once: the one of the first of `choices` (each as above; larger ones
   // that do as well come later) that is there. The first choice is then made in the background, one
   // at a time, for batches to come. When none is there, it is made now.
@@ -103,12 +103,11 @@ class Engine {
   bool warned_ = false;   // of work on the host; guarded by building_
   std::mutex mutex_;      // guards what follows
   std::map<Key, Entry> programs_;
-  std::list<Key> ages_;     // most recently used first
-  std::set<Key> failed_;    // to be made in the background
-  std::set<Key> expected_;  // kernels are compiled for them
+  std::list<Key> ages_;   // most recently used first
+  std::set<Key> failed_;  // to be made in the background
   // Waited for before anything of the above goes.
   std::future<void> background_;
-  std::vector<std::future<void>> ahead_;
+  std::future<void> ahead_;
 };
 
 }  // namespace nereid::engine

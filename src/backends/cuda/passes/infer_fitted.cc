@@ -76,12 +76,9 @@ absl::Status CumSum(InferContext& context) {
 absl::Status PRelu(InferContext& context) {
   const Shape* x = context.In(0);
   const Shape* slope = context.In(1);
-  if (x != nullptr && slope != nullptr) {
-    NEREID_ASSIGN_OR_RETURN(const Shape both, Broadcast(*x, *slope));
-    if (!Fits(both, *x)) {
-      return context.Error("a slope of ", ShapeToString(*slope), " does not broadcast to ",
-                           ShapeToString(*x));
-    }
+  if (x != nullptr && slope != nullptr && !BroadcastsTo(*slope, *x)) {
+    return context.Error("a slope of ", ShapeToString(*slope), " does not broadcast to ",
+                         ShapeToString(*x));
   }
   return LikeFirst(context);
 }

@@ -221,11 +221,7 @@ absl::Status CheckFmha(const InferContext& context, const Shape& q, const Shape&
   }
   const Shape* mask = context.In(3);
   if (mask == nullptr) return absl::OkStatus();
-  const int64_t scores[] = {q[0], q[1], q[2], v[2]};
-  bool fits = !mask->empty() && mask->size() <= 4;
-  for (size_t i = 0; fits && i < mask->size(); ++i) {
-    fits = (*mask)[i] == 1 || Fits((*mask)[i], scores[4 - mask->size() + i]);
-  }
+  const bool fits = !mask->empty() && BroadcastsTo(*mask, {q[0], q[1], q[2], v[2]});
   return fits ? absl::OkStatus() : wrong(3, *mask);
 }
 

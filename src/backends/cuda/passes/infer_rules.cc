@@ -97,6 +97,12 @@ bool Fits(absl::Span<const int64_t> a, absl::Span<const int64_t> b) {
   return std::ranges::equal(a, b, [](int64_t x, int64_t y) { return Fits(x, y); });
 }
 
+bool BroadcastsTo(absl::Span<const int64_t> from, absl::Span<const int64_t> to) {
+  return from.size() <= to.size() &&
+         std::ranges::equal(from, to.last(from.size()),
+                            [](int64_t x, int64_t y) { return x == 1 || Fits(x, y); });
+}
+
 Shape ScalarShape() { return Shape(); }
 
 absl::StatusOr<size_t> NormalizeAxis(int64_t axis, size_t rank) {

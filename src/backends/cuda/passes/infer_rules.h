@@ -84,6 +84,9 @@ inline bool Fits(int64_t a, int64_t b) { return a == b || a < 0 || b < 0; }
 // The same of shapes.
 bool Fits(absl::Span<const int64_t> a, absl::Span<const int64_t> b);
 
+// Whether `from` broadcasts to exactly `to`, extents that are not known to any.
+bool BroadcastsTo(absl::Span<const int64_t> from, absl::Span<const int64_t> to);
+
 // That of a tensor of rank 0.
 Shape ScalarShape();
 // `axis` in [-rank, rank) counted from the front.

@@ -216,8 +216,9 @@ int64_t& CountOf(Kind kind) {
 }
 
 template <typename Handle>
-CUresult NewObject(Kind kind, Handle* handle, size_t nodes = 0, size_t bytes = 0) {
-  auto object = std::make_unique<Object>(Object{kind, current, false, nodes, bytes});
+CUresult NewObject(Kind kind, Handle* handle, size_t nodes = 0, size_t bytes = 0,
+                   double clock = 0) {
+  auto object = std::make_unique<Object>(Object{kind, current, false, nodes, bytes, clock});
   TakeDeviceBytes(*current, bytes);
   *handle = reinterpret_cast<Handle>(object.get());
   D().objects.emplace(object.get(), std::move(object));
@@ -556,9 +557,7 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   Object* object = Find(Kind::kStream, stream);
   if (object == nullptr || !object->capturing) return D().Misuse(CUDA_ERROR_ILLEGAL_STATE);
   object->capturing = false;
-  const CUresult result = NewObject(Kind::kGraph, graph, object->nodes);
-  Find(Kind::kGraph, *graph)->clock = object->captured;
-  return result;
+  return NewObject(Kind::kGraph, graph, object->nodes, 0, object->captured);
 }
 CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus* status) {
   ENTER();
@@ -605,9 +604,7 @@ CUresult cuGraphInstantiate(CUgraphExec* exec, CUgraph graph, unsigned long long
   Object* object = Find(Kind::kGraph, graph);
   if (object == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   constexpr size_t kNodeBytes = 4096;
-  const CUresult result = NewObject(Kind::kGraph, exec, object->nodes, object->nodes * kNodeBytes);
-  Find(Kind::kGraph, *exec)->clock = object->clock;
-  return result;
+  return NewObject(Kind::kGraph, exec, object->nodes, object->nodes * kNodeBytes, object->clock);
 }
 CUresult cuGraphDestroy(CUgraph graph) {
   ENTER();
